@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import Problem
-from ..layout import is_inside
+from ..layout import SCRATCH, WEIGHTS, is_inside
 from .model import Manifest, PathHome
 
 
@@ -31,6 +31,8 @@ def check_files(manifest: Manifest, root: Path, file: str) -> list[Problem]:
 
 def _missing_dataset(root: Path, path: str) -> str | None:
     found = root / path
+    if SCRATCH.is_relative_to(path) or WEIGHTS.is_relative_to(path):
+        return f"'{path}' holds what aibootstrap writes; name a folder beside it"
     if not found.exists():
         return f"'{path}' does not exist in this source"
     if not found.resolve().is_relative_to(root.resolve()):

@@ -87,8 +87,8 @@ def _check_weights(manifest: Manifest, notes: Notes) -> None:
         if weights.stage not in outputs:
             text = f"'{weights.stage}' is no stage; "
             notes.problem(line, where, text + suggest(weights.stage, list(outputs)))
-        elif not outputs[weights.stage]:
-            pass  # noted with the stage already
+        elif _is_faulty(weights.stage, notes):
+            continue  # its outputs are not known before the stage is mended
         elif weights.output not in outputs[weights.stage]:
             known = outputs[weights.stage]
             text = f"'{weights.output}' is no output of stage '{weights.stage}'; "
@@ -97,6 +97,10 @@ def _check_weights(manifest: Manifest, notes: Notes) -> None:
     for path in sorted({path for path in replaced if replaced.count(path) > 1}):
         text = f"'{path}' is replaced twice; one file can replace it"
         notes.problem(manifest.line("weights"), "weights", text)
+
+
+def _is_faulty(stage: str, notes: Notes) -> bool:
+    return any(problem.where == f"stages.{stage}" for problem in notes.problems)
 
 
 def _check_cycles(manifest: Manifest, notes: Notes) -> None:
