@@ -42,7 +42,7 @@ def sha256_file(path: Path) -> str:
 
 
 def sha256_tree(root: Path) -> str:
-    """Return the SHA-256 over the names, kinds, executable bits and contents below `root`.
+    """Return the SHA-256 over names, kinds, executable bits and contents below `root`.
 
     A file alone counts as a tree of one nameless file. Times, owners and the order
     of the directory entries do not enter. Raises ValueError at anything that is

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The exceptions of this project, each with the exit status it ends a program with.
 
-    Error                    1  failed to train from scratch, or anything else that broke
+    Error                    1  failed to train from scratch, or anything that broke
     +-- UsageError           2  the command line or the manifest is wrong
     |   +-- ManifestError    2  ... with every problem of the manifest at once
     +-- NotAcceptedError     4  trained, but a pre-registered criterion is not met

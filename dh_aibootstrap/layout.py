@@ -84,7 +84,7 @@ def _can_write(folder: Path) -> bool:
 
 
 def is_inside(path: str) -> bool:
-    """Tell whether `path` is relative, clean and stays below the folder it starts from."""
+    """Tell whether `path` is relative, clean, and stays below where it starts."""
     parts = path.split("/")
     return bool(path) and not any(part in ("", ".", "..") for part in parts)
 

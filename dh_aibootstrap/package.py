@@ -121,7 +121,11 @@ def _build_depends(root: Path, profiles: list[str]) -> list[str]:
     fields = next(iter(Deb822.iter_paragraphs(text, use_apt_pkg=False)))
     names = []
     for field in ("Build-Depends", "Build-Depends-Arch"):
-        for options in PkgRelation.parse_relations(fields.get(field, "")):
+        # python3-debian warns of the nothing behind a last comma.
+        text = fields.get(field, "").strip().strip(",")
+        if not text:
+            continue
+        for options in PkgRelation.parse_relations(text):
             for option in options:
                 if _active(option.get("restrictions"), profiles):
                     names.append(str(option["name"]))

@@ -37,7 +37,7 @@ def read(data: bytes) -> dict[str, str]:
 
 
 def write(fields: Mapping[str, str]) -> bytes:
-    """Return the paragraph with these fields, in their order; empty ones are left out."""
+    """Return the paragraph with these fields, in their order, without empty ones."""
     paragraph = Deb822()
     for name, value in fields.items():
         if value:

@@ -164,7 +164,9 @@ class Outcome:
 
 def _last_line(outcome: Outcome, recipe: Recipe) -> str:
     if outcome.refreshed == "kept":
-        return f"profile {recipe.profile}: judged and recorded, {WEIGHTS} left as it was"
+        return (
+            f"profile {recipe.profile}: judged and recorded, {WEIGHTS} left as it was"
+        )
     if outcome.refreshed == "unchanged":
         return f"{WEIGHTS} holds these weights and this stamp already"
     names = ", ".join(item.pin.name for item in outcome.made)
@@ -204,7 +206,9 @@ def _write_record(
 ) -> None:
     layout, recipe = run.layout, run.recipe
     reused = _reused(layout)
-    hardware = {name: text for report in reports for name, text in report.hardware.items()}
+    hardware = {
+        name: text for report in reports for name, text in report.hardware.items()
+    }
     data = record.to_bytes(
         record.Record(
             source=source.name,

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 dh-aibootstrap developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running other programs: lists of words, a clean locale, and three kinds of failure."""
+"""Running other programs: lists of words, a clean locale, three kinds of failure."""
 
 from __future__ import annotations
 

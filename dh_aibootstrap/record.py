@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 dh-aibootstrap developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The record of one run, SOURCE_VERSION_ARCH.bootstrapinfo, modelled on deb-buildinfo(5).
+"""The record of one run, SOURCE_VERSION_ARCH.bootstrapinfo, after deb-buildinfo(5).
 
 The stamp says what the weights are; the record says how this run went: on what
 machine, with which packages, how long and how large, and what came of it. It is of

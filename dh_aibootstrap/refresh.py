@@ -62,6 +62,11 @@ def make_stamp(
             for stage in manifest.stages
         ),
         weights=tuple(item.pin for item in made),
+        replaces=tuple(
+            f"{WEIGHTS / weights.name} {weights.replaces}"
+            for weights in manifest.weights
+            if weights.replaces is not None
+        ),
         acceptance=tuple(str(judgement) for judgement in judgements),
         static_built_using=_static_built_using(manifest),
     )

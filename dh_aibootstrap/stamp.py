@@ -15,6 +15,7 @@ It holds no time, host or path, so that an unchanged retrain leaves it unchanged
     Lineage: NAME what the dataset was made from, one a line
     Stages: NAME KEY SEED, one a line; the key identifies command and inputs
     Weights: SHA256 SIZE NAME, one a line
+    Replaces: debian/aibootstrap/NAME FILE, one a line: what a build lays over what
     Acceptance: CRITERION: met (VALUE), one a line
     Static-Built-Using: the dataset packages, for the field of that name
 """
@@ -33,7 +34,7 @@ from .layout import STAMP
 FORMAT = "1"
 FIELDS = (
     "Format Source Manifest-Sha256 Recipe-Sha256 Determinism Parameters Datasets"
-    " Licences Lineage Stages Weights Acceptance Static-Built-Using"
+    " Licences Lineage Stages Weights Replaces Acceptance Static-Built-Using"
 ).split()
 _NEEDED = "Format Source Manifest-Sha256 Recipe-Sha256 Weights".split()
 
@@ -64,6 +65,7 @@ class Stamp:
     lineage: tuple[str, ...]
     stages: tuple[str, ...]
     weights: tuple[WeightPin, ...]
+    replaces: tuple[str, ...]
     acceptance: tuple[str, ...]
     static_built_using: str
     others: Mapping[str, str] = field(default_factory=dict)
@@ -83,6 +85,7 @@ def to_bytes(stamp: Stamp) -> bytes:
         "Lineage": paragraph.lines(stamp.lineage),
         "Stages": paragraph.lines(stamp.stages),
         "Weights": paragraph.lines(map(str, stamp.weights)),
+        "Replaces": paragraph.lines(stamp.replaces),
         "Acceptance": paragraph.lines(stamp.acceptance),
         "Static-Built-Using": stamp.static_built_using,
     }
@@ -112,6 +115,7 @@ def from_bytes(data: bytes) -> Stamp:
         lineage=items("Lineage"),
         stages=items("Stages"),
         weights=tuple(_pin(line) for line in items("Weights")),
+        replaces=items("Replaces"),
         acceptance=items("Acceptance"),
         static_built_using=fields.get("Static-Built-Using", ""),
         others={name: text for name, text in fields.items() if name not in FIELDS},

@@ -62,9 +62,7 @@ def locate(package: str, version: str, scratch: Path) -> Located:
     return located
 
 
-def _announced(
-    options: tuple[str, ...], package: str, version: str
-) -> Located | None:
+def _announced(options: tuple[str, ...], package: str, version: str) -> Located | None:
     command = _source_command(options, "--print-uris", package, version)
     done = run(command)
     if not done.ok:

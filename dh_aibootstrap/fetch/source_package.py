@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 dh-aibootstrap developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A dataset that is a Debian source package: verified files, unpacked by dpkg-source."""
+"""A dataset that is a source package: verified files, unpacked by dpkg-source."""
 
 from __future__ import annotations
 
@@ -115,7 +115,9 @@ def _keep(home: SourcePackageHome, store: Store, folder: Path) -> None:
             store.keep(folder / file.name, file.sha256)
     except FileNotFoundError as error:
         name = os.path.basename(str(error.filename))
-        raise MissingError(f"{home.package} {home.version}: {name} is missing") from None
+        raise MissingError(
+            f"{home.package} {home.version}: {name} is missing"
+        ) from None
     except ValueError as error:
         raise Error(f"{home.package} {home.version}: {error}") from None
     # Last, so that a store with the .dsc is one with its files.

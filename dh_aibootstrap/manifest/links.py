@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 dh-aibootstrap developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the parts of a manifest say of each other: names, needs, outputs, placeholders."""
+"""What the parts of a manifest say of each other: names, needs, placeholders."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def in_running_order(manifest: Manifest) -> Manifest:
 def _check_names(manifest: Manifest, notes: Notes) -> None:
     """Datasets, stages and parameters share the placeholders, so also the names."""
     seen: dict[str, str] = {}
-    places = [(f"datasets.{dataset.name}", dataset.name) for dataset in manifest.datasets]
+    places = [
+        (f"datasets.{dataset.name}", dataset.name) for dataset in manifest.datasets
+    ]
     places += [(f"parameters.{name}", name) for name in manifest.parameters]
     places += [(f"stages.{stage.name}", stage.name) for stage in manifest.stages]
     for where, name in places:

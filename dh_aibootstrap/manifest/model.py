@@ -65,7 +65,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Weights:
-    """A shipped file: the stage output it is, and the file of the source it replaces."""
+    """A shipped file: the stage output it is, and the source file it replaces."""
 
     name: str
     stage: str

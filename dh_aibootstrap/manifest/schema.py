@@ -127,7 +127,9 @@ def _parameters(node: Node | None, notes: Notes) -> dict[str, Scalar]:
     values: dict[str, Scalar] = {}
     for name, entry in _named(node, notes).items():
         if not isinstance(entry.value, str):
-            notes.at(entry, f"found {kind(entry)}; write a number, a text or true/false")
+            notes.at(
+                entry, f"found {kind(entry)}; write a number, a text or true/false"
+            )
         else:
             values[name] = entry.scalar()
     return values
@@ -139,7 +141,9 @@ def _profiles(
     profiles: dict[str, dict[str, Scalar]] = {}
     for name, entry in _named(node, notes).items():
         if name == "full":
-            notes.at(entry, "'full' is the recipe itself; give the profile another name")
+            notes.at(
+                entry, "'full' is the recipe itself; give the profile another name"
+            )
         notes.section(entry, tuple(parameters))
         if isinstance(entry.value, dict):
             known = {key: at for key, at in entry.value.items() if key in parameters}
@@ -328,7 +332,9 @@ def _weights(node: Node | None, notes: Notes) -> list[Weights]:
 
 def _weight(name: str, node: Node, notes: Notes) -> Weights:
     if "/" in name or not is_inside(name) or name.startswith("."):
-        notes.at(node, f"'{name}' is no file name; it names a file of debian/aibootstrap")
+        notes.at(
+            node, f"'{name}' is no file name; it names a file of debian/aibootstrap"
+        )
     if name == "provenance":
         notes.at(node, "'provenance' is the name of the stamp; take another")
     found = notes.section(node, ("from", "replaces"), "from")

@@ -60,9 +60,7 @@ def train(
         if report is None:
             inputs = _inputs(manifest, stage.needs, recipe, layout, shelf)
             tell(f"{stage.name}: running")
-            report = run_stage(
-                manifest, stage, recipe, inputs, bench, outside, copy_to
-            )
+            report = run_stage(manifest, stage, recipe, inputs, bench, outside, copy_to)
             tell(f"{stage.name}: done in {report.seconds:.0f} s")
         else:
             tell(f"{stage.name}: finished before with the same inputs, reused")

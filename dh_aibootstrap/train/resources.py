@@ -19,7 +19,9 @@ def check_room(resources: Resources, work: Path) -> None:
         free = _available_memory()
         if free < resources.memory:
             wanted = size(resources.memory)
-            raise MissingError(f"it takes {wanted} of memory, and {size(free)} are free")
+            raise MissingError(
+                f"it takes {wanted} of memory, and {size(free)} are free"
+            )
     if resources.disk is not None:
         free = shutil.disk_usage(work).free
         if free < resources.disk:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 dh-aibootstrap developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finished stages: outputs kept under the stage's key, checked whenever they are used."""
+"""Finished stages: outputs kept under the stage's key, checked at every use."""
 
 from __future__ import annotations
 

@@ -1,0 +1,148 @@
+# SPDX-FileCopyrightText: 2026 dh-aibootstrap developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Drive a whole bootstrap: build dependencies, patches, target, and a fresh stamp."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shlex
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Mapping
+
+from . import pipeline
+from .digest import sha256_file
+from .errors import Error, MissingError
+from .layout import Layout
+from .package import profile_name
+from .programs import describe, run, run_or_fail
+
+RULES = Path("debian/rules")
+
+
+@dataclass(frozen=True)
+class Unmet:
+    """Build dependencies that are not met: for the target, for other builds only."""
+
+    needed: tuple[str, ...]
+    other: tuple[str, ...]
+
+
+def unmet_dependencies(layout: Layout, source: str) -> Unmet:
+    """Return what dpkg-checkbuilddeps misses under the profile of the training.
+
+    `dpkg-buildpackage --target=bootstrap` counts as a full build and asks for
+    Build-Depends-Indep too (Dpkg/BuildTypes.pm); the target does not need them.
+    """
+    profile = f"-P{profile_name(source)}"
+    needed = _unmet(layout, [profile, "-B"])
+    every = _unmet(layout, [profile])
+    return Unmet(needed, tuple(name for name in every if name not in needed))
+
+
+def _unmet(layout: Layout, options: list[str]) -> tuple[str, ...]:
+    done = run(["dpkg-checkbuilddeps", *options], layout.root)
+    if done.ok:
+        return ()
+    found = re.findall(r"[Uu]nmet build (?:dependencies|conflicts): (.*)", done.errors)
+    if not found:
+        raise Error(f"dpkg-checkbuilddeps: {done.errors.strip()}")
+    # A relation is a name and perhaps a version in brackets, and both in one word.
+    words = [re.findall(r"\S+(?: \([^)]*\))?(?: \| \S+)*", line) for line in found]
+    return tuple(word for line in words for word in line)
+
+
+def check_dependencies(
+    layout: Layout, source: str, tell: Callable[[str], None]
+) -> None:
+    """Raise MissingError where the target lacks a build dependency."""
+    unmet = unmet_dependencies(layout, source)
+    if unmet.other:
+        tell(
+            "note: not installed, and not needed by the bootstrap target"
+            f" (Build-Depends-Indep): {', '.join(unmet.other)}"
+        )
+    if unmet.needed:
+        raise MissingError(
+            f"build dependencies are missing: {', '.join(unmet.needed)}; install them"
+            f" with 'apt-get build-dep --arch-only -P {profile_name(source)} .'"
+        )
+
+
+def bootstrap(
+    layout: Layout,
+    source: str,
+    options: Mapping[str, str],
+    tell: Callable[[str], None],
+) -> dict[str, str]:
+    """Run clean and bootstrap of debian/rules; return the fields of a fresh result.
+
+    `options` are further environment variables. The exit status of make says only
+    that something failed, or nothing at all; the result file and the stamp decide.
+    Raises Error where there is no fresh result, or it is not of this run.
+    """
+    token = secrets.token_hex(16)
+    profiles = os.environ.get("DEB_BUILD_PROFILES", "").split()
+    wanted = profile_name(source)
+    profiles += [] if wanted in profiles else [wanted]
+    command = ["dpkg-buildpackage", "-d", "-us", "-uc", "-P" + ",".join(profiles)]
+    command += ["--target=clean,bootstrap"]
+    environment = {
+        **os.environ,
+        "AIBOOTSTRAP_PROGRESS": "1",
+        **options,
+        "AIBOOTSTRAP_RUN": token,
+    }
+    # dpkg-buildpackage leaves this out where it is given a target.
+    run_or_fail(["dpkg-source", "--before-build", "."], layout.root)
+    pipeline.clear_result(layout)
+    tell(shlex.join(command))
+    try:
+        done = subprocess.run(command, cwd=layout.root, env=environment)
+    finally:
+        run_or_fail(["dpkg-source", "--after-build", "."], layout.root)
+    result = pipeline.read_result(layout)
+    if result.get("Run") == token:
+        _check_stamp(layout, result)
+        return result
+    if done.returncode != 0:
+        raise Error(f"{describe(command, done.returncode)}; see above")
+    raise Error(_why_nothing(layout))
+
+
+def _check_stamp(layout: Layout, result: Mapping[str, str]) -> None:
+    noted = result.get("Stamp-Sha256")
+    if noted and (not layout.stamp.is_file() or sha256_file(layout.stamp) != noted):
+        raise Error("the stamp is not the one that this run left; run again")
+
+
+def _why_nothing(layout: Layout) -> str:
+    """Return why make could end well and nothing be trained."""
+    said = "debian/rules bootstrap ended well, but nothing was trained: "
+    rules = (layout.root / RULES).read_text("utf-8", "replace")
+    if (layout.root / "bootstrap").exists() and not has_explicit_rule(rules):
+        return said + (
+            "make took the file 'bootstrap' for the target; give debian/rules the rule"
+            " 'bootstrap:' with the recipe 'dh $@', and '.PHONY: bootstrap'"
+        )
+    if re.search(r"^\.PHONY:.*\bbootstrap\b", rules, re.MULTILINE):
+        if not has_explicit_rule(rules):
+            return said + (
+                "make applies no pattern rule to a .PHONY target; give debian/rules the"
+                " rule 'bootstrap:' with the recipe 'dh $@'"
+            )
+    return said + (
+        "no binary package can be built on this architecture and under these profiles,"
+        " or debian/rules bootstrap does not call 'dh bootstrap'"
+    )
+
+
+def has_explicit_rule(rules: str) -> bool:
+    """Tell whether a makefile has a rule of its own for bootstrap, or includes ours."""
+    rule = re.search(
+        r"^([^\s#:.][^:#=\n]*\s)?bootstrap\s*::?(?!=)", rules, re.MULTILINE
+    )
+    return rule is not None or "aibootstrap.mk" in rules
