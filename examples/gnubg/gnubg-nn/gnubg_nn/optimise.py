@@ -1,0 +1,153 @@
+# SPDX-FileCopyrightText: 2026 dh-aibootstrap developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The arithmetic of training: parameters, gradient, Adam, schedule. No I/O here.
+
+The first layer is trained as u = 0.1 W1, v = 0.1 b1, which makes it an ordinary
+logistic layer: without that, beta 0.1 makes it learn a hundred times slower than the
+second.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from .net import BETA_HIDDEN, OUTPUTS, Floats, Net, table_sigmoid
+
+Array = npt.NDArray[Any]
+Sigmoid = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How a net is trained; the rate falls to zero on a cosine."""
+
+    epochs: int
+    batch: int = 256
+    rate: float = 4e-3
+    warm_up: int = 200
+
+    def rate_at(self, step: int, steps: int) -> float:
+        """Return the learning rate of step 0..steps-1."""
+        warm = min(1.0, (step + 1) / self.warm_up)
+        return self.rate * warm * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+class Layers:
+    """A flat vector of parameters, seen as the layers u, w2, v, b2."""
+
+    def __init__(self, flat: Array, inputs: int, hidden: int) -> None:
+        ends = np.cumsum([inputs * hidden, OUTPUTS * hidden, hidden, OUTPUTS])
+        if flat.shape != (ends[-1],):
+            raise ValueError(f"{flat.shape} parameters, expected {ends[-1]}")
+        self.flat = flat
+        u, w2, self.v, self.b2 = np.split(flat, ends[:-1])
+        self.u = u.reshape(inputs, hidden)
+        self.w2 = w2.reshape(OUTPUTS, hidden)
+
+    def net(self) -> Net:
+        """Return the net with these parameters, W1 = 10 u."""
+        scale = np.float32(1 / BETA_HIDDEN)
+        return Net(self.u * scale, self.w2.copy(), self.v * scale, self.b2.copy())
+
+
+def size(inputs: int, hidden: int) -> int:
+    """Return the number of parameters."""
+    return (inputs + OUTPUTS + 1) * hidden + OUTPUTS
+
+
+def _uniform(raw: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
+    """Map 64 random bits to [0, 1); numpy's own streams may change, bits do not."""
+    return (raw >> np.uint64(11)) * 2.0**-53
+
+
+def raw_bits(seed: int, net: int, epoch: int, count: int) -> npt.NDArray[np.uint64]:
+    """Return the random bits of one epoch of one net (Philox); epoch 0: the start."""
+    sequence = np.random.SeedSequence(seed, spawn_key=(net, epoch))
+    bits: npt.NDArray[np.uint64] = np.random.Philox(sequence).random_raw(count)
+    return bits
+
+
+def initial(seed: int, net: int, inputs: int, hidden: int) -> Floats:
+    """Return the parameters a net starts from, drawn anew from the seed."""
+    count = size(inputs, hidden)
+    flat = (2 * _uniform(raw_bits(seed, net, 0, count)) - 1).astype(np.float32)
+    layers = Layers(flat, inputs, hidden)
+    layers.u *= np.float32(0.25)
+    layers.w2 *= np.float32(1 / math.sqrt(hidden))
+    layers.v *= np.float32(0.25)
+    layers.b2 *= np.float32(0)
+    return flat
+
+
+def order(seed: int, net: int, epoch: int, count: int) -> npt.NDArray[np.int64]:
+    """Return the order of the positions in epoch 1, 2, ..."""
+    rows: npt.NDArray[np.int64] = np.argsort(
+        raw_bits(seed, net, epoch, count), kind="stable"
+    )
+    return rows
+
+
+def gradient(
+    layers: Layers,
+    inputs: Array,
+    targets: Array,
+    mask: Array,
+    out: Layers,
+    sigmoid: Sigmoid = table_sigmoid,
+) -> Array:
+    """Fill `out` with the gradient of a batch and return its outputs, (n, 5).
+
+    The loss is the mean over the batch of the summed cross-entropy of the outputs
+    that `mask` (n, 5) keeps; its derivative at the output is y - t.
+    """
+    hidden = inputs @ layers.u
+    hidden += layers.v
+    hidden = sigmoid(hidden)
+    y = hidden @ layers.w2.T
+    y += layers.b2
+    y = sigmoid(y)
+    delta = (y - targets) * mask
+    delta *= delta.dtype.type(1 / len(inputs))
+    np.matmul(delta.T, hidden, out=out.w2)
+    delta.sum(axis=0, out=out.b2)
+    back = delta @ layers.w2
+    back *= hidden
+    np.subtract(hidden.dtype.type(1), hidden, out=hidden)
+    back *= hidden
+    np.matmul(inputs.T, back, out=out.u)
+    back.sum(axis=0, out=out.v)
+    result: Array = y
+    return result
+
+
+class Adam:
+    """Adam (Kingma and Ba 2015) over one flat vector, in place."""
+
+    BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+
+    def __init__(self, count: int) -> None:
+        self.mean = np.zeros(count, np.float32)
+        self.square = np.zeros(count, np.float32)
+        self._work = np.empty(count, np.float32)
+
+    def step(self, flat: Floats, slope: Floats, rate: float, number: int) -> None:
+        """Move `flat` against `slope`; number counts from 1."""
+        work = self._work
+        self.mean *= np.float32(self.BETA1)
+        np.multiply(slope, np.float32(1 - self.BETA1), out=work)
+        self.mean += work
+        self.square *= np.float32(self.BETA2)
+        np.multiply(slope, slope, out=work)
+        work *= np.float32(1 - self.BETA2)
+        self.square += work
+        np.sqrt(self.square, out=work)
+        correction = math.sqrt(1 - self.BETA2**number)
+        work += np.float32(self.EPSILON * correction)
+        np.divide(self.mean, work, out=work)
+        work *= np.float32(rate * correction / (1 - self.BETA1**number))
+        flat -= work
