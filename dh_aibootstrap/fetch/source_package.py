@@ -81,14 +81,18 @@ def _obtain(
     try:
         located = apt.locate(home.package, home.version, scratch / "apt")
         _check_room(located.size, scratch)
-        came = scratch / "came"
-        came.mkdir()
+        # Kept when the download breaks off: apt goes on from what is there.
+        came = store.folder.with_name("partial") / home.sha256
+        came.mkdir(parents=True, exist_ok=True)
         apt.download(located, home.package, home.version, came)
     except MissingError as error:
         raise MissingError(f"{label}: {error}{hint}") from None
     except Error as error:
         raise Error(f"{label}: {error}") from None
-    _keep(home, store, came)
+    try:
+        _keep(home, store, came)
+    finally:
+        shutil.rmtree(came)
 
 
 def _check_room(download: int, scratch: Path) -> None:
