@@ -1,0 +1,117 @@
+# SPDX-FileCopyrightText: 2026 dh-aibootstrap developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run commands with the add-on of this tree, in an environment made from nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Mapping, Sequence
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+# Nothing else of the caller's environment gets into a command: no DH_INTERNAL_*,
+# no DEB_BUILD_*, no MAKEFLAGS. These two choose OpenBLAS's kernels, and on CPUs newer
+# than it they are needed for right results.
+PASSED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+
+TIME_LIMIT = 240  # seconds; a command that hangs must not hang the suite
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended, and what it wrote."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def errors(self) -> list[str]:
+        """The lines of stderr that a program of this project or a tool marks so."""
+        return [line for line in self.stderr.splitlines() if ": error: " in line]
+
+    @property
+    def warnings(self) -> list[str]:
+        """The lines of stderr in which a program of this project warns."""
+        return [
+            line
+            for line in self.stderr.splitlines()
+            if "aibootstrap" in line and ": warning: " in line
+        ]
+
+    def check(self) -> Done:
+        """Return self; raises AssertionError with all output where it failed."""
+        assert self.status == 0, f"status {self.status}\n{self.stdout}\n{self.stderr}"
+        return self
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The add-on of this tree, with a cache of its own and no home."""
+
+    scratch: Path
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def cache(self) -> Path:
+        """The folder XDG_CACHE_HOME of every command."""
+        return self.scratch / "cache"
+
+    def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return the whole environment that a command gets; '' takes a name out."""
+        found = {
+            "HOME": str(self.scratch / "no-home"),
+            "LC_ALL": "C.UTF-8",
+            "PATH": f"{ROOT}/debhelper:{ROOT}/bin:{SYSTEM_PATH}",
+            "PERL5LIB": f"{ROOT}/perl-shims",
+            "PYTHONPATH": str(ROOT),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "XDG_CACHE_HOME": str(self.cache),
+        }
+        found.update({name: os.environ[name] for name in PASSED if name in os.environ})
+        found.update(self.extra)
+        found.update(extra or {})
+        return {name: value for name, value in found.items() if value != ""}
+
+    def run(
+        self,
+        command: Sequence[str | Path],
+        folder: Path | None = None,
+        extra: Mapping[str, str] | None = None,
+    ) -> Done:
+        """Run a command to its end in `folder` and return how it ended."""
+        done = subprocess.run(
+            [str(word) for word in command],
+            cwd=folder or self.scratch,
+            env=self.environment(extra),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=TIME_LIMIT,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def start(
+        self,
+        command: Sequence[str | Path],
+        folder: Path,
+        extra: Mapping[str, str] | None = None,
+    ) -> subprocess.Popen[str]:
+        """Start a command as the leader of a session, for tests that send signals."""
+        return subprocess.Popen(
+            [str(word) for word in command],
+            cwd=folder,
+            env=self.environment(extra),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
