@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Callable, Mapping
 
 from . import fetch as fetching
@@ -21,7 +20,7 @@ from . import train as training
 from .accept import Judgement, judge
 from .digest import sha256_bytes, write_atomically
 from .errors import Error, NotAcceptedError, UsageError
-from .layout import MANIFEST, SCRATCH, STAMP, WEIGHTS, Layout
+from .layout import MANIFEST, WEIGHTS, Layout
 from .manifest import Manifest
 from .manifest.notes import suggest
 from .package import (
@@ -71,27 +70,37 @@ def open_run(layout: Layout, environment: Mapping[str, str]) -> Run:
 def plan(run: Run) -> tuple[Step, ...]:
     """Return the steps that a run would take now, each with its reason."""
     manifest, layout = run.manifest, run.layout
-    shelf = training.shelf_of(layout, host_architecture())
     state = State(
         fetched=frozenset(
             dataset.name
             for dataset in manifest.datasets
             if fetching.at_hand(dataset, layout)
         ),
-        finished=frozenset(
-            key for key in run.recipe.keys.values() if shelf.report(key) is not None
-        ),
+        finished=frozenset(run.recipe.keys[name] for name in _finished(run)),
         weights=refresh.digests_in_place(layout),
     )
     return make_plan(manifest, run.recipe, stamps.load(layout.stamp), state)
 
 
 def fetch_step(run: Run, tell: Callable[[str], None]) -> None:
-    """Bring every dataset that a stage needs to its folder."""
+    """Bring the datasets that stages need which are still to run."""
+    waiting = [s for s in run.manifest.stages if s.name not in _finished(run)]
     for dataset in run.manifest.datasets:
-        if any(dataset.name in stage.needs for stage in run.manifest.stages):
-            tell(f"dataset {dataset.name}: {dataset.licence}, from {dataset.lineage}")
+        line = f"dataset {dataset.name}: {dataset.licence}, from {dataset.lineage}"
+        if any(dataset.name in stage.needs for stage in waiting):
+            tell(line)
             fetching.fetch(run.manifest, dataset, run.layout, run.environment)
+        else:
+            tell(f"{line}; not fetched, no stage that reads it is to run")
+
+
+def _finished(run: Run) -> list[str]:
+    """Return the stages that this run reuses."""
+    if run.fresh:
+        return []
+    shelf = training.shelf_of(run.layout, host_architecture())
+    keys = run.recipe.keys
+    return [name for name, key in keys.items() if shelf.report(key) is not None]
 
 
 def train_step(
@@ -100,11 +109,7 @@ def train_step(
     """Run the stages; note which of them ran now, for the record."""
     note = run.layout.scratch / "reused"
     note.parent.mkdir(parents=True, exist_ok=True)
-    reused: list[str] = []
-    shelf = training.shelf_of(run.layout, host_architecture())
-    if not run.fresh:
-        keys = run.recipe.keys
-        reused = [name for name, key in keys.items() if shelf.report(key) is not None]
+    reused = _finished(run)
     training.train(
         run.manifest,
         run.recipe,
@@ -295,23 +300,3 @@ def read_result(layout: Layout) -> dict[str, str]:
         return paragraph.read(layout.result.read_bytes())
     except (OSError, ValueError):
         return {}
-
-
-__all__ = [
-    "DONE",
-    "FAILED",
-    "MANIFEST",
-    "Path",
-    "Run",
-    "SCRATCH",
-    "SKIPPED",
-    "STAMP",
-    "clear_result",
-    "fetch_step",
-    "open_run",
-    "plan",
-    "read_result",
-    "refresh_step",
-    "train_step",
-    "write_result",
-]
