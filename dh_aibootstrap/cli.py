@@ -14,7 +14,7 @@ import os
 import sys
 from pathlib import Path
 
-from . import beginning, drive, pipeline
+from . import beginning, drive, paragraph, pipeline
 from .errors import Error, NotAcceptedError, SkippedError, UsageError
 from .layout import MANIFEST, WEIGHTS, Layout, find_layout
 from .package import host_architecture, read_source
@@ -134,7 +134,8 @@ def _environment(options: argparse.Namespace) -> dict[str, str]:
 
 def _raise_failure(result: dict[str, str]) -> None:
     """Say again, below make's own messages, what failed, with its exit status."""
-    failure = Error(result.get("Message") or "failed, with no reason given")
+    lines = paragraph.split(result.get("Message", ""))
+    failure = Error("\n".join(lines) or "failed, with no reason given")
     failure.status = int(result.get("Exit-Status") or NotAcceptedError.status)
     raise failure
 
