@@ -40,10 +40,12 @@ def table_sigmoid(x: Floats, out: Floats | None = None) -> Floats:
     tenths = np.abs(x)
     tenths *= np.float32(10)
     np.minimum(tenths, np.float32(100), out=tenths)
-    bins = tenths.astype(np.int32)
+    # What is not a number stays so; it only must not become an index.
+    with np.errstate(invalid="ignore"):
+        bins = tenths.astype(np.int32)
     tenths -= bins
     tenths += np.float32(10)
-    tenths *= np.take(_TABLE, bins)
+    tenths *= np.take(_TABLE, bins, mode="clip")
     tenths += np.float32(1)
     np.divide(np.float32(1), tenths, out=tenths)
     np.subtract(np.float32(0.5), tenths, out=tenths)

@@ -27,13 +27,13 @@ class Schedule:
     """How a net is trained; the rate falls to zero on a cosine."""
 
     epochs: int
-    batch: int = 256
+    batch: int = 64
     rate: float = 4e-3
     warm_up: int = 200
 
     def rate_at(self, step: int, steps: int) -> float:
         """Return the learning rate of step 0..steps-1."""
-        warm = min(1.0, (step + 1) / self.warm_up)
+        warm = min(1.0, (step + 1) / max(1, min(self.warm_up, steps // 10)))
         return self.rate * warm * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 

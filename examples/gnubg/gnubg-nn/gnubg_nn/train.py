@@ -44,15 +44,9 @@ ORDER_OF_WORK = (0, 2, 1, 3, 4, 5)
 CHECKPOINT_EVERY = 5
 REPORTS = 4
 
-# By the order of the weights file; --epochs replaces the epochs.
-SCHEDULES = (
-    Schedule(60),
-    Schedule(60),
-    Schedule(60),
-    Schedule(60),
-    Schedule(60),
-    Schedule(60),
-)
+# How often a net goes through its data for each of --epochs, by the order of the
+# weights file: where there are fewer positions, more often.
+PASSES = (1, 2, 2, 1, 2, 2)
 
 
 @dataclass(frozen=True)
@@ -152,7 +146,7 @@ def train_net(options: Options, net: int, parent: int | None = None) -> None:
     """Train one net to its last epoch, leaving its state in the checkpoint folder."""
     name = NETS[net].name
     data = read_dataset(options.data / TRAIN_FILE)
-    schedule = replace(SCHEDULES[net], epochs=options.epochs)
+    schedule = Schedule(options.epochs * PASSES[net])
     line = recipe(options, net, schedule, data.digest)
     path = options.checkpoints / f"{name}.npz"
     hidden = hidden_units(options, net)
@@ -244,12 +238,12 @@ def train_all(options: Options, jobs: int, digest: str) -> list[Net]:
 
 
 def _finished(options: Options, net: int, digest: str) -> Net:
-    schedule = replace(SCHEDULES[net], epochs=options.epochs)
+    schedule = Schedule(options.epochs * PASSES[net])
     hidden = hidden_units(options, net)
     path = options.checkpoints / f"{NETS[net].name}.npz"
     count = size(NETS[net].inputs, hidden)
     state = load(path, recipe(options, net, schedule, digest), count)
-    if state is None or state.epoch != options.epochs:
+    if state is None or state.epoch != schedule.epochs:
         raise NNError(f"{path}: no finished net")
     return Layers(state.flat, NETS[net].inputs, hidden).net()
 
