@@ -18,7 +18,7 @@ from .digest import sha256_file
 from .errors import Error, MissingError
 from .layout import Layout
 from .package import profile_name
-from .programs import describe, run, run_or_fail
+from .programs import describe, last_words, run, run_or_fail
 
 RULES = Path("debian/rules")
 
@@ -29,6 +29,7 @@ class Unmet:
 
     needed: tuple[str, ...]
     other: tuple[str, ...]
+    conflicts: tuple[str, ...]  # of the target
 
 
 def unmet_dependencies(layout: Layout, source: str) -> Unmet:
@@ -38,21 +39,31 @@ def unmet_dependencies(layout: Layout, source: str) -> Unmet:
     Build-Depends-Indep too (Dpkg/BuildTypes.pm); the target does not need them.
     """
     profile = f"-P{profile_name(source)}"
-    needed = _unmet(layout, [profile, "-B"])
-    every = _unmet(layout, [profile])
-    return Unmet(needed, tuple(name for name in every if name not in needed))
+    needed, conflicts = _unmet(layout, [profile, "-B"])
+    every, _ = _unmet(layout, [profile])
+    other = tuple(name for name in every if name not in needed)
+    return Unmet(needed, other, conflicts)
 
 
-def _unmet(layout: Layout, options: list[str]) -> tuple[str, ...]:
+def _unmet(
+    layout: Layout, options: list[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the dependencies that are not met, and the conflicts that are."""
     done = run(["dpkg-checkbuilddeps", *options], layout.root)
-    if done.ok:
-        return ()
-    found = re.findall(r"[Uu]nmet build (?:dependencies|conflicts): (.*)", done.errors)
-    if not found:
-        raise Error(f"dpkg-checkbuilddeps: {done.errors.strip()}")
-    # A relation is a name and perhaps a version in brackets, and both in one word.
-    words = [re.findall(r"\S+(?: \([^)]*\))?(?: \| \S+)*", line) for line in found]
-    return tuple(word for line in words for word in line)
+    unmet = _relations(done.errors, r"[Uu]nmet build dependencies: (.*)")
+    conflicts = _relations(done.errors, r"[Bb]uild conflicts: (.*)")
+    if not done.ok and not unmet and not conflicts:
+        raise Error(f"'dpkg-checkbuilddeps' failed{last_words(done.errors)}")
+    return unmet, conflicts
+
+
+def _relations(text: str, pattern: str) -> tuple[str, ...]:
+    # A relation is a name, perhaps a version in brackets, and perhaps alternatives.
+    one = r"[^\s|]+(?: \([^)]*\))?"
+    lines = re.findall(pattern, text)
+    return tuple(
+        word for line in lines for word in re.findall(rf"{one}(?: \| {one})*", line)
+    )
 
 
 def check_dependencies(
@@ -69,6 +80,11 @@ def check_dependencies(
         raise MissingError(
             f"build dependencies are missing: {', '.join(unmet.needed)}; install them"
             f" with 'apt-get build-dep --arch-only -P {profile_name(source)} .'"
+        )
+    if unmet.conflicts:
+        raise MissingError(
+            "packages are installed that the source conflicts with:"
+            f" {', '.join(unmet.conflicts)}; remove them"
         )
 
 
