@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 dh-aibootstrap developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sizes, times and short digests of messages, in words for people."""
+"""The sizes, times, digests and quotations of messages, in words for people."""
 
 from __future__ import annotations
 
@@ -32,3 +32,15 @@ def duration(seconds: float) -> str:
 def short(digest: str) -> str:
     """Return the start of a digest, enough for a person to tell two apart."""
     return digest[:12]
+
+
+def shown(text: str, limit: int = 60) -> str:
+    """Return a text in quotes as a message can hold it: on one line, and not long."""
+    cut = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "'" + "".join(_visible(character) for character in cut) + "'"
+
+
+def _visible(character: str) -> str:
+    if character.isprintable():
+        return character
+    return character.encode("unicode_escape").decode("ascii")

@@ -47,7 +47,8 @@ def load(root: Path) -> Manifest:
     """
     path = root / MANIFEST
     try:
-        data = path.read_bytes()
+        with open(path, "rb") as stream:
+            data = stream.read(SIZE_LIMIT + 1)
     except FileNotFoundError:
         raise MissingError(
             f"{MANIFEST}: not found; write one with 'aibootstrap init'"
@@ -55,7 +56,10 @@ def load(root: Path) -> Manifest:
     except OSError as error:
         raise UsageError(f"{MANIFEST}: {error.strerror}") from None
     if len(data) > SIZE_LIMIT:
-        raise UsageError(f"{MANIFEST}: larger than {SIZE_LIMIT} bytes")
+        raise UsageError(
+            f"{MANIFEST}: larger than {SIZE_LIMIT} bytes, so not written by hand; data"
+            " and programs lie beside it"
+        )
     manifest, problems = parse(data, str(MANIFEST))
     if manifest is not None:
         problems += check_files(manifest, root, str(MANIFEST))

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import Callable, Collection, Union
+from typing import Callable, Collection, Mapping, Union
 
 from ..errors import Problem
+from ..words import shown
 from .reader import Node
 
 Found = dict[str, Node]
@@ -28,8 +29,17 @@ class Notes:
         self.problems.append(Problem(self.file, line, where, text))
 
     def at(self, node: Node, text: str) -> None:
-        """Note that `text` is wrong with `node`."""
-        self.problem(node.line, node.where, text)
+        """Note that `text` is wrong with `node`, unless the reader refused it."""
+        if not node.refused:
+            self.problem(node.line, node.where, text)
+
+    def has(self, where: str) -> bool:
+        """Tell whether a problem is noted at the key path `where` or below it."""
+        below = (where + ".", where + "[")
+        return any(
+            problem.where == where or problem.where.startswith(below)
+            for problem in self.problems
+        )
 
     def mapping(self, node: Node, wanted: str) -> Found:
         """Return the entries of a mapping; of anything else, none."""
@@ -41,48 +51,75 @@ class Notes:
         self.at(node, f"found {kind(node)}; write {wanted}")
         return {}
 
-    def section(self, node: Node, known: Collection[str], needed: str = "") -> Found:
+    def section(
+        self, node: Node, known: Collection[str], needed: Mapping[str, str]
+    ) -> Found:
         """Return the entries of a mapping whose keys are known; note the others.
 
-        `needed` lists, separated by blanks, the keys that must be there.
+        `needed` has the keys that must be there, each with what to write for it.
         """
         entries = self.mapping(node, "a mapping of " + ", ".join(known))
+        missing = [key for key in needed if key not in entries]
         for key, entry in entries.items():
-            if key not in known:
-                text = f"unknown key '{key}'; {suggest(key, known)}"
-                self.problem(entry.line, node.where, text)
+            if key in known:
+                continue
+            text = f"unknown key {shown(key)}; {suggest(key, known)}"
+            self.problem(entry.line, node.where, text)
+            # A needed key with a slip of the pen is one mistake, not two.
+            missing = [name for name in missing if name not in _close(key, known)]
         if isinstance(node.value, dict):
-            for key in needed.split():
-                if key not in entries:
-                    self.at(node, f"key '{key}' is missing")
+            for key in missing:
+                self.at(node, f"key '{key}' is missing; {needed[key]}")
         return {key: entry for key, entry in entries.items() if key in known}
 
-    def texts(self, node: Node, wanted: str) -> tuple[str, ...]:
-        """Return a list of texts; of anything else, an empty one."""
+    def items(self, node: Node, wanted: str) -> list[Node]:
+        """Return the items of a list; of anything else, none."""
         if not isinstance(node.value, list):
             self.at(node, f"found {kind(node)}; write {wanted}")
-            return ()
-        return tuple(self.text(item) for item in node.value)
+            return []
+        for item in node.value:
+            self.lines[item.where] = item.line
+        return node.value
 
-    def text(self, node: Node, check: Check | None = None) -> str:
+    def texts(
+        self, node: Node, wanted: str, check: Check | None = None
+    ) -> tuple[str, ...]:
+        """Return the texts of a list, '' for each item that is none."""
+        return tuple(self.text(item, check) for item in self.items(node, wanted))
+
+    def text(
+        self, node: Node, check: Check | None = None, wanted: str = "a text"
+    ) -> str:
         """Return a text that `check` finds no fault with, or note the fault."""
-        if not isinstance(node.value, str):
-            self.at(node, f"found {kind(node)}; write a text")
-            return ""
-        if node.value == "":
-            self.at(node, "found nothing; write a text")
+        if not isinstance(node.value, str) or node.value == "":
+            self.at(node, f"found {kind(node)}; write {_with_quotes(node, wanted)}")
             return ""
         fault = check(node.value) if check else None
         if fault:
             self.at(node, fault)
         return node.value
 
+    def maybe_empty(self, node: Node) -> str:
+        """Return a text that may be empty where it is written in quotes."""
+        if node.value == "" and not node.plain:
+            return ""
+        return self.text(node)
+
     def choice(self, node: Node, options: Collection[str]) -> str:
         """Return one of the words `options`, or note what was found instead."""
-        word = self.text(node)
+        word = self.text(node, wanted=either(options))
         if word and word not in options:
-            self.at(node, f"found '{word}'; write {either(options)}")
+            self.at(node, f"found {shown(word)}; write {either(options)}")
         return word
+
+
+def _with_quotes(node: Node, wanted: str) -> str:
+    """Return what to write; YAML takes a {placeholder} for a mapping of one word."""
+    if isinstance(node.value, dict) and len(node.value) == 1:
+        name, entry = next(iter(node.value.items()))
+        if entry.value == "" and entry.plain:
+            return f'it in quotes: "{{{shown(name)[1:-1]}}}"'
+    return wanted
 
 
 def kind(node: Node) -> str:
@@ -91,7 +128,7 @@ def kind(node: Node) -> str:
         return "a mapping"
     if isinstance(node.value, list):
         return "a list"
-    return f"'{node.value}'" if node.value else "nothing"
+    return shown(node.value) if node.value else "nothing"
 
 
 def either(options: Collection[str]) -> str:
@@ -104,7 +141,11 @@ def either(options: Collection[str]) -> str:
 
 def suggest(word: str, known: Collection[str]) -> str:
     """Return 'did you mean ...?' for a slip of the pen, else the words that fit."""
-    close = difflib.get_close_matches(word, known, n=1)
+    close = _close(word, known)
     if close:
         return f"did you mean '{close[0]}'?"
     return "known here: " + ", ".join(known) if known else "there are none here"
+
+
+def _close(word: str, known: Collection[str]) -> list[str]:
+    return difflib.get_close_matches(word, known, n=1)
