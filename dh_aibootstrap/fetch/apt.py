@@ -22,6 +22,13 @@ from ..programs import run, run_or_fail
 _NETWORK = re.compile(
     r"Temporary failure|Could not resolve|Could not connect|Unable to connect"
     r"|Connection (failed|timed out|refused)|Network is unreachable"
+    r"|Error reading from server|Connection closed prematurely"
+)
+
+# What it says where it does not trust what came.
+_REFUSED = re.compile(
+    r"GPG error|is not signed|signature|Hash Sum mismatch|unexpected size|is expired"
+    r"|is not valid yet"
 )
 
 
@@ -51,14 +58,15 @@ def locate(package: str, version: str, scratch: Path) -> Located:
     """Return where apt has this version of a source package.
 
     `scratch` is a folder for a private apt state. Raises MissingError where no apt
-    source has that version, or the network does not answer.
+    source has that version, or the network does not answer, and Error where apt does
+    not trust a source that might have it.
     """
     located = _announced((), package, version)
     if located is None:
         options, complaint = _private_state(scratch)
         located = _announced(options, package, version)
         if located is None:
-            raise MissingError(_not_found(options, package, version, complaint))
+            raise _not_found(options, package, version, complaint)
     return located
 
 
@@ -134,23 +142,26 @@ def _sources_only(text: str, suffix: str) -> str:
 
 def _not_found(
     options: tuple[str, ...], package: str, version: str, complaint: str
-) -> str:
+) -> Error:
     listed = run(["apt-cache", *options, "showsrc", "--only-source", package])
     known = sorted(set(re.findall(r"^Version: (\S+)$", listed.output, re.MULTILINE)))
     if known:
-        return f"no apt source has version {version}; apt knows " + ", ".join(known)
-    network = _NETWORK.search(complaint)
-    if network:
-        line = next(line for line in complaint.splitlines() if network[0] in line)
-        return f"apt cannot reach its sources: {line.strip()}"
-    return "no apt source of this system has it"
+        said = f"no apt source has version {version}; apt knows " + ", ".join(known)
+        return MissingError(said)
+    for line in complaint.splitlines():
+        if _NETWORK.search(line):
+            return MissingError(f"apt cannot reach its sources: {line.strip()}")
+    for line in complaint.splitlines():
+        if _REFUSED.search(line):
+            return Error(f"no source that apt trusts has it: {line.strip()}")
+    return MissingError("no apt source of this system has it")
 
 
 def download(located: Located, package: str, version: str, folder: Path) -> None:
     """Fetch the files of a located source package into `folder`.
 
-    apt resumes what is there in part and checks all digests. Raises MissingError
-    where the network fails, Error where apt refuses what came.
+    apt goes on with a file that is there in part, and checks all digests. Raises
+    MissingError where the network fails, Error where apt refuses what came.
     """
     command = _source_command(located.options, "--download-only", package, version)
     done = run(command, folder)

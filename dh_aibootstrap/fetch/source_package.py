@@ -78,30 +78,30 @@ def _obtain(
         return
     label = f"{home.package} {home.version}"
     hint = f"; or name a folder that holds {dsc_name(home)} in AIBOOTSTRAP_DATASETS"
-    try:
-        located = apt.locate(home.package, home.version, scratch / "apt")
-        _check_room(located.size, scratch)
-        # Kept when the download breaks off: apt goes on from what is there.
-        came = store.folder.with_name("partial") / home.sha256
-        came.mkdir(parents=True, exist_ok=True)
-        apt.download(located, home.package, home.version, came)
-    except MissingError as error:
-        raise MissingError(f"{label}: {error}{hint}") from None
-    except Error as error:
-        raise Error(f"{label}: {error}") from None
-    try:
+    with store.download(home.sha256) as came:
+        try:
+            _download(home, came, scratch)
+        except MissingError as error:
+            raise MissingError(f"{label}: {error}{hint}") from None
+        except Error as error:
+            raise Error(f"{label}: {error}") from None
         _keep(home, store, came)
-    finally:
-        shutil.rmtree(came)
 
 
-def _check_room(download: int, scratch: Path) -> None:
-    wanted = download * (1 + UNPACK_FACTOR)
-    free = shutil.disk_usage(scratch).free
-    if free < wanted:
+def _download(home: SourcePackageHome, came: Path, scratch: Path) -> None:
+    located = apt.locate(home.package, home.version, scratch / "apt")
+    # Once as it comes and once in the store; then unpacked.
+    _check_room(located.size, 2, came)
+    _check_room(located.size, 1 + UNPACK_FACTOR, scratch)
+    apt.download(located, home.package, home.version, came)
+
+
+def _check_room(download: int, factor: int, folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < download * factor:
         raise MissingError(
-            f"it takes {size(wanted)} ({size(download)} to fetch), and"
-            f" {size(free)} are free here"
+            f"it takes {size(download * factor)} ({size(download)} to fetch), and"
+            f" {size(free)} are free in {folder}"
         )
 
 

@@ -4,10 +4,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Iterator
 
 from ..digest import copy_hashing
+from ..errors import MissingError
 
 
 @dataclass(frozen=True)
@@ -46,3 +52,27 @@ class Store:
             source.unlink()
             return False
         return True
+
+    @contextlib.contextmanager
+    def download(self, sha256: str) -> Iterator[Path]:
+        """Lend a folder for a download, to one process at a time.
+
+        Where the download is cut short (MissingError, or our own end) the part that
+        came stays in it for the next time; else the folder goes.
+        """
+        folder = self.folder.with_name("downloads") / sha256
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            folder.mkdir(exist_ok=True)
+            try:
+                yield folder
+            except MissingError:
+                raise
+            except Exception:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+            shutil.rmtree(folder)
+        finally:
+            os.close(lock)

@@ -20,7 +20,7 @@ class Site:
     folder: Path
     uri: str = ""
     requests: list[tuple[str, str]] = field(default_factory=list)  # path, Range
-    cut: dict[str, int] = field(default_factory=dict)  # file name -> bytes, once
+    breaks: dict[str, int] = field(default_factory=dict)  # file name -> at which byte
 
 
 @contextlib.contextmanager
@@ -73,10 +73,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
         self.send_header("Accept-Ranges", "bytes")
         self.end_headers()
-        end = len(data)
-        if path.name in self.site.cut:
-            end = self.site.cut.pop(path.name)
-            self.close_connection = True
+        end = self.site.breaks.get(path.name, len(data))
+        self.close_connection = end < len(data)
         self.wfile.write(data[start:end])
 
     def log_message(self, format: str, *args: object) -> None:
