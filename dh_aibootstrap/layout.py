@@ -63,24 +63,25 @@ def find_layout(root: Path, environment: Mapping[str, str]) -> Layout:
     """Return the layout for `root`; the cache is the user's where one can be written.
 
     XDG Base Directory Specification: $XDG_CACHE_HOME, or else $HOME/.cache. On build
-    daemons HOME does not exist; then the cache lies in the scratch folder.
+    daemons HOME does not exist; then the cache lies in the scratch folder. Nothing is
+    made here: a build that only looks must leave nothing outside its tree.
     """
     root = root.resolve()
-    base = environment.get("XDG_CACHE_HOME", "")
+    base, home = environment.get("XDG_CACHE_HOME", ""), environment.get("HOME", "")
     if not os.path.isabs(base):
-        base = os.path.join(environment.get("HOME") or "/nonexistent", ".cache")
+        # A HOME that does not exist must not come to be, even where root could.
+        base = os.path.join(home, ".cache") if os.path.isdir(home) else ""
     cache = Path(base) / "aibootstrap"
-    if not _can_write(cache):
+    if not base or not _can_write(cache):
         cache = root / SCRATCH / "cache"
     return Layout(root, cache)
 
 
 def _can_write(folder: Path) -> bool:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return False
-    return os.access(folder, os.W_OK | os.X_OK)
+    """Tell whether `folder` can be written, or made, as far as can be seen."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
 
 def is_inside(path: str) -> bool:

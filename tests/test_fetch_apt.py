@@ -16,6 +16,7 @@ import pytest
 from support.archives import SUITE, Archive, Dataset
 from support.packages import DATA, MANIFEST, TRAIN, Package
 from support.server import Site, served
+from support.tree import Done
 
 Make = Callable[..., Package]
 
@@ -43,7 +44,7 @@ def data(archive: Archive) -> Dataset:
     return dataset
 
 
-def fetch(toy: Package, archive: Archive, **extra: str):  # type: ignore[no-untyped-def]
+def fetch(toy: Package, archive: Archive, **extra: str) -> Done:
     """Run the step alone: it is what these tests are about."""
     return toy.run("dh_aibootstrap_fetch", **archive.environment, **extra)
 
@@ -55,7 +56,7 @@ def assert_fetched(toy: Package) -> None:
     assert {path.name for path in toy.root.parent.iterdir()} == {toy.root.name}
 
 
-def assert_failed(toy: Package, done, status: int, message: str) -> None:  # type: ignore
+def assert_failed(toy: Package, done: Done, status: int, message: str) -> None:
     assert done.errors == [f"dh_aibootstrap_fetch: error: {WHERE}{message}"]
     assert done.status == status
     assert toy.result() == {
@@ -128,6 +129,22 @@ def test_whole_bootstrap_from_an_archive(
     # And needs no apt: the cache has it.
     toy.aibootstrap("run", "--fresh", APT_CONFIG="/dev/null").check()
     assert toy.weights() == weights
+
+
+@pytest.mark.parametrize("types", ["deb", "deb-src"])
+def test_root_in_a_folder_of_its_own(
+    package: Make, archive: Archive, data: Dataset, site: Site, types: str
+) -> None:
+    """apt fetches as the user _apt, who may not enter a folder like /root."""
+    archive.use(site.uri, types)
+    setting = archive.apt / "apt.conf"
+    as_root = 'APT::Sandbox::User "root";\n'
+    assert as_root in setting.read_text()
+    setting.write_text(setting.read_text().replace(as_root, ""))
+    toy = package(manifest=pinned(data))
+    toy.tree.scratch.chmod(0o700)
+    fetch(toy, archive).check()
+    assert_fetched(toy)
 
 
 def test_lists_that_are_not_up_to_date(

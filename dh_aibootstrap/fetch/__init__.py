@@ -24,19 +24,22 @@ def store_of(layout: Layout) -> Store:
 
 
 def path_digests(manifest: Manifest, layout: Layout) -> dict[str, str]:
-    """Return the tree digest of each dataset that lies in the source itself."""
-    return {
-        dataset.name: _tree(layout, dataset.home)
-        for dataset in manifest.datasets
-        if isinstance(dataset.home, PathHome)
-    }
+    """Return the tree digest of each dataset that lies in the source itself.
 
-
-def _tree(layout: Layout, home: PathHome) -> str:
-    try:
-        return sha256_tree(layout.root / home.path)
-    except ValueError as error:
-        raise Error(str(error)) from None
+    Raises Error where a dataset holds what is no file, as a pipe.
+    """
+    digests = {}
+    for dataset in manifest.datasets:
+        if isinstance(dataset.home, PathHome):
+            try:
+                digests[dataset.name] = sha256_tree(layout.root / dataset.home.path)
+            except ValueError as error:
+                where = f"datasets.{dataset.name}"
+                text = str(error).replace(f"{layout.root}/", "")
+                raise Error(
+                    f"{MANIFEST}:{manifest.line(where)}: {where}: {text}; leave it out"
+                ) from None
+    return digests
 
 
 def at_hand(dataset: Dataset, layout: Layout) -> bool:
