@@ -7,10 +7,15 @@ from __future__ import annotations
 import json
 import math
 import operator
+import re
 from dataclasses import dataclass
 from typing import Any, Iterable, Mapping
 
 from .manifest.model import Criterion
+from .words import shown
+
+# What a criterion can name, and a line of the record hold.
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 _HOLDS = {
     "<=": operator.le,
@@ -59,7 +64,13 @@ def parse_metrics(text: str) -> dict[str, float]:
     reason where it holds anything else, or one path twice.
     """
     metrics: dict[str, float] = {}
-    _flatten("", json.loads(text, object_pairs_hook=_unique), metrics)
+    try:
+        value = json.loads(text, object_pairs_hook=_unique)
+        if not isinstance(value, dict):
+            raise ValueError('it is not an object of numbers, as in {"error": 0.1}')
+        _flatten("", value, metrics)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
     return metrics
 
 
@@ -74,10 +85,18 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _flatten(path: str, value: Any, metrics: dict[str, float]) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
+            if not _NAME.fullmatch(key):
+                raise ValueError(
+                    f"{shown(key)} is no name of a metric; write letters, digits, '_',"
+                    " '-' and '.'"
+                )
             _flatten(f"{path}.{key}" if path else key, item, metrics)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         if path in metrics:
             raise ValueError(f"metric '{path}' stands there twice")
-        metrics[path] = float(value)
+        try:
+            metrics[path] = float(value)
+        except OverflowError:
+            raise ValueError(f"'{path}' is larger than any float") from None
     else:
         raise ValueError(f"'{path}' is {json.dumps(value)}, not a number")

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from . import beginning, drive, paragraph, pipeline
 from .errors import Error, NotAcceptedError, SkippedError, UsageError
+from .exchange import settle_exchange
 from .layout import MANIFEST, WEIGHTS, Layout, find_layout
 from .package import host_architecture, read_source
 from .record import file_name
@@ -88,7 +89,9 @@ def _layout() -> Layout:
         raise UsageError(
             "debian/changelog: not found; run this at the top of a source package"
         )
-    return find_layout(root, os.environ)
+    layout = find_layout(root, os.environ)
+    settle_exchange(layout.weights)
+    return layout
 
 
 def _init(layout: Layout, options: argparse.Namespace) -> int:

@@ -1,24 +1,17 @@
 # SPDX-FileCopyrightText: 2026 dh-aibootstrap developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SHA-256 of files, folders and values; copies that hash; replacement in one step."""
+"""SHA-256 of files, folders and values; copies that hash; files replaced whole."""
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import hashlib
 import json
 import os
-import shutil
 import stat
 from pathlib import Path
 from typing import Any, Iterator
 
 CHUNK = 1 << 20
-
-# renameat2(2): AT_FDCWD and RENAME_EXCHANGE, from <fcntl.h> and <linux/fs.h>.
-_AT_FDCWD = -100
-_RENAME_EXCHANGE = 2
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -101,40 +94,6 @@ def write_atomically(target: Path, data: bytes) -> None:
         os.replace(beside, target)
     finally:
         beside.unlink(missing_ok=True)
-
-
-def exchange_folders(fresh: Path, target: Path) -> None:
-    """Put the folder `fresh` in the place of `target`, in one step; the old one goes.
-
-    Where `target` does not exist this is a rename. Elsewhere renameat2(2) swaps the
-    two, so that at every moment `target` is wholly the old or wholly the new one;
-    on file systems that cannot swap, two renames do it.
-    """
-    if not target.exists():
-        os.rename(fresh, target)
-        return
-    if not _swap(fresh, target):
-        aside = _beside(target)
-        os.rename(target, aside)
-        os.rename(fresh, target)
-        fresh = aside
-    shutil.rmtree(fresh)
-
-
-def _swap(one: Path, other: Path) -> bool:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if not hasattr(libc, "renameat2"):
-        return False
-    names = os.fsencode(one), os.fsencode(other)
-    status = libc.renameat2(
-        _AT_FDCWD, names[0], _AT_FDCWD, names[1], ctypes.c_uint(_RENAME_EXCHANGE)
-    )
-    if status == 0:
-        return True
-    code = ctypes.get_errno()
-    if code in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
-        return False
-    raise OSError(code, os.strerror(code), str(one), None, str(other))
 
 
 def _beside(target: Path) -> Path:

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Callable
 
 from .errors import Error
+from .exchange import settle_exchange
 from .layout import MANIFEST, Layout, find_layout
 
 VERBS = ("fetch", "train", "refresh", "check")
@@ -26,6 +27,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _terminated)
     layout = find_layout(Path.cwd(), os.environ)
     try:
+        settle_exchange(layout.weights)
         if verb == "check":
             _check(layout)
         else:

@@ -11,14 +11,15 @@ from debian.deb822 import Deb822
 
 SIZE_LIMIT = 1 << 22  # bytes
 
-_FIELD = re.compile(r"^([^\s:#][^\s:]*):", re.MULTILINE)
+_FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]*):(.*)", re.DOTALL)
 
 
 def read(data: bytes) -> dict[str, str]:
     """Return the fields of the one paragraph that `data` holds.
 
-    Raises ValueError with a reason: not UTF-8, too large, a field that stands there
-    twice (python3-debian keeps the last one silently), more than one paragraph.
+    Raises ValueError with a reason. python3-debian passes over lines that are no
+    field, keeps the last of two fields of one name and strips what looks like a
+    signature; here only what `write` writes is read.
     """
     if len(data) > SIZE_LIMIT:
         raise ValueError(f"larger than {SIZE_LIMIT} bytes")
@@ -26,14 +27,22 @@ def read(data: bytes) -> dict[str, str]:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise ValueError("not UTF-8 text") from None
-    names = [name.lower() for name in _FIELD.findall(text)]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"field '{name}' stands there twice")
-    paragraphs = list(Deb822.iter_paragraphs(text, use_apt_pkg=False))
-    if len(paragraphs) != 1:
-        raise ValueError(f"{len(paragraphs)} paragraphs, not one")
-    return {str(name): str(value) for name, value in paragraphs[0].items()}
+    fields: dict[str, str] = {}
+    known: set[str] = set()
+    name = ""
+    for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
+        match = _FIELD.fullmatch(line)
+        if match:
+            name = match[1]
+            if name.lower() in known:
+                raise ValueError(f"line {number}: field '{name}' stands there twice")
+            known.add(name.lower())
+            fields[name] = match[2].strip()
+        elif name and line.startswith((" ", "\t")) and line.strip():
+            fields[name] += "\n" + line.rstrip()
+        else:
+            raise ValueError(f"line {number}: no field and no part of one")
+    return fields
 
 
 def write(fields: Mapping[str, str]) -> bytes:

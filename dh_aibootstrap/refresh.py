@@ -13,8 +13,9 @@ from typing import Mapping, Sequence
 
 from . import stamp as stamps
 from .accept import Judgement
-from .digest import exchange_folders, sha256_file, write_atomically
+from .digest import sha256_file, write_atomically
 from .errors import Error
+from .exchange import exchange_folders
 from .layout import WEIGHTS, Layout
 from .manifest.model import Dataset, Manifest, SourcePackageHome
 from .plan import Recipe

@@ -123,7 +123,7 @@ def from_bytes(data: bytes) -> Stamp:
 
 
 def _pin(line: str) -> WeightPin:
-    match = re.fullmatch(r"([0-9a-f]{64}) ([0-9]{1,18}) ([^/\s]+)", line)
+    match = re.fullmatch(r"([0-9a-f]{64}) ([0-9]{1,18}) ([^/\s.][^/\s]*)", line)
     if not match:
         raise ValueError(f"Weights: '{line}' is not SHA256 SIZE NAME")
     return WeightPin(match[3], match[1], int(match[2]))
