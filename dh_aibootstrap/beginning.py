@@ -57,10 +57,13 @@ Next:
   then:           aibootstrap status; aibootstrap run"""
 
 SALSA_NEXT = """\
-Next, in debian/salsa-ci.yml beside the recipe of Salsa CI:
-  include:
-    - local: debian/salsa-ci-aibootstrap.yml
-and a pipeline schedule that sets the variable AIBOOTSTRAP_NIGHTLY to 1."""
+Next:
+  debian/salsa-ci.yml, beside the recipe of Salsa CI:
+    include:
+      - https://salsa.debian.org/salsa-ci-team/pipeline/raw/master/recipes/debian.yml
+      - local: debian/salsa-ci-aibootstrap.yml
+  on Salsa:   a pipeline schedule with the variable AIBOOTSTRAP_NIGHTLY set to 1
+  in git:     debian/aibootstrap; the job is red where a retrain changes it"""
 
 
 def write_manifest(layout: Layout, source: str) -> str:
