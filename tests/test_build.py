@@ -174,7 +174,6 @@ BROKEN = {
         lambda text: text + "\nOther: field\n",
         "line 22: no field and no part of one",
     ),
-    "not UTF-8": (lambda text: text + "Other: \udcff\n", "not UTF-8 text"),
 }
 
 
