@@ -14,6 +14,9 @@ from typing import Any, Iterable, Mapping
 from .manifest.model import Criterion
 from .words import shown
 
+DEPTH_LIMIT = 16
+_TOO_DEEP = f"nested deeper than {DEPTH_LIMIT} levels"
+
 # What a criterion can name, and a line of the record hold.
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -68,9 +71,9 @@ def parse_metrics(text: str) -> dict[str, float]:
         value = json.loads(text, object_pairs_hook=_unique)
         if not isinstance(value, dict):
             raise ValueError('it is not an object of numbers, as in {"error": 0.1}')
-        _flatten("", value, metrics)
-    except RecursionError:
-        raise ValueError("nested too deep") from None
+        _flatten("", value, metrics, 1)
+    except RecursionError:  # json's own, met before ours
+        raise ValueError(_TOO_DEEP) from None
     return metrics
 
 
@@ -82,15 +85,17 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _flatten(path: str, value: Any, metrics: dict[str, float]) -> None:
+def _flatten(path: str, value: Any, metrics: dict[str, float], depth: int) -> None:
     if isinstance(value, dict):
+        if depth > DEPTH_LIMIT:
+            raise ValueError(_TOO_DEEP)
         for key, item in value.items():
             if not _NAME.fullmatch(key):
                 raise ValueError(
                     f"{shown(key)} is no name of a metric; write letters, digits, '_',"
                     " '-' and '.'"
                 )
-            _flatten(f"{path}.{key}" if path else key, item, metrics)
+            _flatten(f"{path}.{key}" if path else key, item, metrics, depth + 1)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         if path in metrics:
             raise ValueError(f"metric '{path}' stands there twice")

@@ -7,11 +7,10 @@ from __future__ import annotations
 import re
 from typing import Iterable, Mapping
 
-from debian.deb822 import Deb822
-
 SIZE_LIMIT = 1 << 22  # bytes
 
-_FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]*):(.*)", re.DOTALL)
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
+_FIELD = re.compile(rf"({_NAME.pattern}):(.*)", re.DOTALL)
 
 
 def read(data: bytes) -> dict[str, str]:
@@ -46,12 +45,27 @@ def read(data: bytes) -> dict[str, str]:
 
 
 def write(fields: Mapping[str, str]) -> bytes:
-    """Return the paragraph with these fields, in their order, without empty ones."""
-    paragraph = Deb822()
+    """Return the paragraph with these fields, in their order, without empty ones.
+
+    Blanks at the end of lines are not kept. Raises ValueError where a value would end
+    its field or begin another, or a name is none.
+    """
+    text = ""
     for name, value in fields.items():
-        if value:
-            paragraph[name] = value
-    return str(paragraph.dump()).encode("utf-8")
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"'{name}' is no name of a field")
+        if value.strip():
+            text += f"{name}:{_folded(name, value)}\n"
+    return text.encode("utf-8")
+
+
+def _folded(name: str, value: str) -> str:
+    first, *others = value.split("\n")
+    for line in others:
+        if not line.startswith((" ", "\t")) or not line.strip():
+            raise ValueError(f"field '{name}': the line '{line}' would end it")
+    head = f" {first.strip()}" if first.strip() else ""
+    return "\n".join([head, *(line.rstrip() for line in others)])
 
 
 def lines(items: Iterable[str]) -> str:

@@ -286,7 +286,7 @@ def write_result(layout: Layout, status: str, exit_status: int, message: str) ->
         "Status": status,
         "Exit-Status": str(exit_status),
         "Run": os.environ.get("AIBOOTSTRAP_RUN", ""),
-        "Message": "\n ".join(line or "." for line in lines),
+        "Message": "\n ".join(line if line.strip() else "." for line in lines),
     }
     if layout.stamp.is_file() and status == DONE:
         fields["Stamp-Sha256"] = sha256_bytes(layout.stamp.read_bytes())

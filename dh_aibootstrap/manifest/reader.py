@@ -18,7 +18,7 @@ import yaml
 
 from ..errors import Problem
 from ..words import shown
-from .syntax import syntax_problem
+from .syntax import Stopped, explain
 
 DEPTH_LIMIT = 16
 
@@ -62,9 +62,21 @@ def read(data: bytes, file: str) -> tuple[Node | None, list[Problem]]:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         return builder.document(yaml.parse(text, Loader=loader)), builder.problems
     except yaml.MarkedYAMLError as error:
-        return None, builder.problems + [syntax_problem(error, text, file)]
+        line, said = explain(_stopped(error), text)
+        return None, builder.problems + [Problem(file, line, "", said)]
     except _Refused:
         return None, builder.problems
+
+
+def _stopped(error: yaml.MarkedYAMLError) -> Stopped:
+    mark, context = error.problem_mark, error.context_mark
+    return Stopped(
+        said=str(error.problem),
+        line=mark.line if mark else 0,
+        column=mark.column if mark else 0,
+        context=error.context or "",
+        context_line=context.line if context else 0,
+    )
 
 
 def _unprintable(text: str, file: str) -> list[Problem]:

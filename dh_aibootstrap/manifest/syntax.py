@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import yaml
-
-from ..errors import Problem
+from dataclasses import dataclass
 
 # libyaml's words (scanner.c, parser.c) -> ours. Its place for these is right.
 _MENDS = {
@@ -41,16 +39,26 @@ _OPENED = {
 }
 
 
-def syntax_problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
-    """Return the problem that stopped the YAML parser, at the line to look at."""
-    mark, said = error.problem_mark, str(error.problem)
-    if said == "found character that cannot start any token" and mark is not None:
-        said = _character(text, mark.line, mark.column)
-    elif error.context in _OPENED and error.context_mark is not None:
+@dataclass(frozen=True)
+class Stopped:
+    """Where and why libyaml stopped; lines and columns count from 0."""
+
+    said: str
+    line: int
+    column: int
+    context: str
+    context_line: int
+
+
+def explain(stopped: Stopped, text: str) -> tuple[int, str]:
+    """Return the line to look at, counted from 1, and what to do there."""
+    line, said = stopped.line, stopped.said
+    if said == "found character that cannot start any token":
+        said = _character(text, line, stopped.column)
+    elif stopped.context in _OPENED:
         if said.startswith(("did not find", "could not find", "found unexpected end")):
-            mark, said = error.context_mark, _OPENED[error.context]
-    line = mark.line + 1 if mark is not None else 1
-    return Problem(file, line, "", f"not YAML: {_MENDS.get(said, said)}")
+            line, said = stopped.context_line, _OPENED[stopped.context]
+    return line + 1, f"not YAML: {_MENDS.get(said, said)}"
 
 
 def _character(text: str, line: int, column: int) -> str:
