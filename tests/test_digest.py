@@ -83,6 +83,15 @@ def test_tree_does_not_depend_on_order_time_or_mode(tmp_path: Path) -> None:
     assert digest.sha256_tree(one) == digest.sha256_tree(two)
 
 
+def test_tree_of_many_folders_is_sorted(tmp_path: Path) -> None:
+    """No file system's own order of thirty folders is that of their names."""
+    names = [f"{number:02}/{name}" for number in range(30) for name in "ab"]
+    make_tree(tmp_path, names[::-1])
+    lines = [f'file {digest.sha256_bytes(n.encode())} "{n}"\n' for n in names]
+    wanted = hashlib.sha256("".join(lines).encode()).hexdigest()
+    assert digest.sha256_tree(tmp_path) == wanted
+
+
 def change_content(root: Path) -> None:
     (root / "a").write_text("other")
 

@@ -254,6 +254,20 @@ def test_path_that_is_too_long_to_look_at(tmp_path: Path) -> None:
     )
 
 
+def test_number_of_thousands_of_digits(tmp_path: Path) -> None:
+    """More digits than Python reads are a problem, not a traceback."""
+    text = (CASES / "good.yaml").read_text()
+    text = text.replace("hidden: 128", "hidden: " + "9" * 5000)
+    text = text.replace("seed: derived", "seed: " + "9" * 5000)
+    digits = "'" + "9" * 59 + "…'"
+    assert problems_of(make_tree(tmp_path, text.encode())) == (
+        f"debian/aibootstrap.yaml:4: seed: found {digits}; write derived or a plain"
+        " number from 0 to 2^63-1\n"
+        "debian/aibootstrap.yaml:17: parameters.hidden: found a number that is too"
+        " large; write one below 2^63\n"
+    )
+
+
 def test_windows_line_ends_and_byte_order_mark(tmp_path: Path) -> None:
     """What editors add changes neither the meaning nor the lines of problems."""
     data = (CASES / "everything-at-once.yaml").read_bytes()

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -104,11 +103,10 @@ def test_file_name(version: str, name: str) -> None:
 
 
 def test_this_machine() -> None:
-    """The figures are those that nproc and free give."""
+    """The figures are those that nproc and sysconf(3) give."""
     machine = record.this_machine()
     nproc = subprocess.run(["nproc", "--all"], capture_output=True, text=True)
-    free = subprocess.run(["free", "-b"], capture_output=True, text=True)
-    memory = re.search(r"^Mem: +([0-9]+)", free.stdout, re.MULTILINE)
-    assert memory is not None and machine.memory == int(memory[1])
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert machine.memory == memory
     assert machine.cpus == os.cpu_count() == int(nproc.stdout)
     assert machine.model.strip() == machine.model != ""
