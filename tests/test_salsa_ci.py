@@ -40,7 +40,10 @@ FAILED = "aibootstrap: error: the run failed; its logs are among the artifacts"
 
 COMMITTED = {"debian/aibootstrap/model.txt", "debian/aibootstrap/provenance"}
 DIFF = "debian/output/aibootstrap/aibootstrap.diff"
-RECORD = "debian/output/aibootstrap/toy_1.0_amd64.bootstrapinfo"
+ARCHITECTURE = subprocess.check_output(
+    ["dpkg", "--print-architecture"], text=True
+).strip()
+RECORD = f"debian/output/aibootstrap/toy_1.0_{ARCHITECTURE}.bootstrapinfo"
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,7 @@ def make_checkout(tree: Tree, folder: Path, runner: Path, **makings: str) -> Che
         ".gitignore": ".gitlab-ci-local/\ndebian/.debhelper/\ndebian/output/\n",
         "ci/recipe.yml": (SALSA / "recipe.yml").read_text("utf-8"),
     }
-    package = Makings(**makings).write(tree, folder, files)  # type: ignore[arg-type]
+    package = Makings(**makings).write(tree, folder, files)
     said = package.aibootstrap("init", "--salsa-ci").check().stdout
     package.write("debian/salsa-ci.yml", f"---\n{include_of(said)}")
     checkout = Checkout(package, runner)
@@ -489,10 +492,10 @@ def test_stopped_in_time_to_keep_the_artifacts(
         "time.sleep(120)\n",
     )
     checkout.commit()
-    run = checkout.nightly(AIBOOTSTRAP_TIMEOUT="6s")
+    run = checkout.nightly(AIBOOTSTRAP_TIMEOUT="10s")
     assert run.done.status == 1
     assert run.status == 124
-    assert run.errors[-1] == "aibootstrap: error: AIBOOTSTRAP_TIMEOUT=6s is over"
+    assert run.errors[-1] == "aibootstrap: error: AIBOOTSTRAP_TIMEOUT=10s is over"
     assert "began" in run.logs()
     assert_ended(int(pid.read_text()))
     assert_source_as_committed(checkout)
@@ -511,7 +514,7 @@ def assert_ended(pid: int) -> None:
 
 def test_record_of_another_run_is_left_out(checkout: Checkout) -> None:
     beside = checkout.package.root.parent
-    (beside / "toy_0.9_amd64.bootstrapinfo").write_text("of an older run\n")
+    (beside / f"toy_0.9_{ARCHITECTURE}.bootstrapinfo").write_text("of an older run\n")
     run = checkout.pipeline()
     assert {name for name in run.names() if name.endswith("info")} == {RECORD}
 
