@@ -47,6 +47,8 @@ REPORTS = 4
 # How often a net goes through its data for each of --epochs, by the order of the
 # weights file: where there are fewer positions, more often.
 PASSES = (1, 2, 2, 1, 2, 2)
+# The small pruning nets learn as well in large steps, in half the time.
+PRUNING_BATCH, PRUNING_RATE = 256, 2e-2
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,14 @@ def hidden_units(options: Options, net: int) -> int:
     return options.hidden if main else NETS[net].hidden
 
 
+def schedule_of(options: Options, net: int) -> Schedule:
+    """Return how the net with this place in the weights file is trained."""
+    epochs = options.epochs * PASSES[net]
+    if NETS[net].name.startswith("pruning"):
+        return Schedule(epochs, PRUNING_BATCH, PRUNING_RATE)
+    return Schedule(epochs)
+
+
 def recipe(options: Options, net: int, schedule: Schedule, digest: str) -> str:
     """Return everything that decides the net's numbers, as one line."""
     parts = {
@@ -146,7 +156,7 @@ def train_net(options: Options, net: int, parent: int | None = None) -> None:
     """Train one net to its last epoch, leaving its state in the checkpoint folder."""
     name = NETS[net].name
     data = read_dataset(options.data / TRAIN_FILE)
-    schedule = Schedule(options.epochs * PASSES[net])
+    schedule = schedule_of(options, net)
     line = recipe(options, net, schedule, data.digest)
     path = options.checkpoints / f"{name}.npz"
     hidden = hidden_units(options, net)
@@ -238,7 +248,7 @@ def train_all(options: Options, jobs: int, digest: str) -> list[Net]:
 
 
 def _finished(options: Options, net: int, digest: str) -> Net:
-    schedule = Schedule(options.epochs * PASSES[net])
+    schedule = schedule_of(options, net)
     hidden = hidden_units(options, net)
     path = options.checkpoints / f"{NETS[net].name}.npz"
     count = size(NETS[net].inputs, hidden)
