@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 
 from . import beginning, drive, paragraph, pipeline
 from .errors import Error, NotAcceptedError, SkippedError, UsageError
@@ -27,6 +29,7 @@ SOMETHING_WOULD_RUN = 3
 def main(arguments: list[str] | None = None) -> int:
     """Run one sub-command in the current folder; return the exit status."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         layout = _layout()
         status: int = options.function(layout, options)
@@ -36,12 +39,17 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"aibootstrap: error: {line}", file=sys.stderr)
         return error.status
     except KeyboardInterrupt:
-        print("aibootstrap: error: interrupted", file=sys.stderr)
+        text = "interrupted; the next run goes on from here"
+        print(f"aibootstrap: error: {text}", file=sys.stderr)
         return 1
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         print(f"aibootstrap: error: {name}{error.strerror or error}", file=sys.stderr)
         return 1
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:

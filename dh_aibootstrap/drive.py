@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import secrets
 import shlex
+import signal
 import subprocess
+import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Mapping
+from typing import Callable, Mapping, Sequence
 
 from . import pipeline
 from .digest import sha256_file
@@ -19,8 +22,13 @@ from .errors import Error, MissingError
 from .layout import Layout
 from .package import profile_name
 from .programs import describe, last_words, run, run_or_fail
+from .train.launch import GRACE
 
 RULES = Path("debian/rules")
+
+# prctl(2), <linux/prctl.h>: orphans below us become our children, so we can wait for
+# the last of them.
+_SET_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True)
@@ -117,16 +125,47 @@ def bootstrap(
     pipeline.clear_result(layout)
     tell(shlex.join(command))
     try:
-        done = subprocess.run(command, cwd=layout.root, env=environment)
+        status = _run_alone(command, layout.root, environment)
     finally:
         run_or_fail(["dpkg-source", "--after-build", "."], layout.root)
     result = pipeline.read_result(layout)
     if result.get("Run") == token:
         _check_stamp(layout, result)
         return result
-    if done.returncode != 0:
-        raise Error(f"{describe(command, done.returncode)}; see above")
+    if status != 0:
+        raise Error(f"{describe(command, status)}; see above")
     raise Error(_why_nothing(layout))
+
+
+def _run_alone(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> int:
+    """Run a command to its end, or ours, and return its exit status.
+
+    It leads a process group: a signal that ends us reaches all of make, dh and what
+    they run, and we wait for the last of them, which says how it ended.
+    """
+    ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    process = subprocess.Popen(
+        command, cwd=folder, env=env, stdin=subprocess.DEVNULL, process_group=0
+    )
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        _end_group(process.pid)
+        raise
+
+
+def _end_group(group: int) -> None:
+    timer = threading.Timer(GRACE + 5, os.killpg, (group, signal.SIGKILL))
+    timer.daemon = True
+    timer.start()
+    try:
+        os.killpg(group, signal.SIGTERM)
+        while True:
+            os.waitpid(-group, 0)
+    except (ChildProcessError, ProcessLookupError):
+        pass  # the last one has ended
+    finally:
+        timer.cancel()
 
 
 def _check_stamp(layout: Layout, result: Mapping[str, str]) -> None:
