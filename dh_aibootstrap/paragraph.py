@@ -7,6 +7,8 @@ from __future__ import annotations
 import re
 from typing import Iterable, Mapping
 
+from debian.deb822 import Deb822
+
 SIZE_LIMIT = 1 << 22  # bytes
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
@@ -16,9 +18,7 @@ _FIELD = re.compile(rf"({_NAME.pattern}):(.*)", re.DOTALL)
 def read(data: bytes) -> dict[str, str]:
     """Return the fields of the one paragraph that `data` holds.
 
-    Raises ValueError with a reason. python3-debian passes over lines that are no
-    field, keeps the last of two fields of one name and strips what looks like a
-    signature; here only what `write` writes is read.
+    Raises ValueError with a reason: not UTF-8, too large, or not what `write` writes.
     """
     if len(data) > SIZE_LIMIT:
         raise ValueError(f"larger than {SIZE_LIMIT} bytes")
@@ -26,22 +26,29 @@ def read(data: bytes) -> dict[str, str]:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise ValueError("not UTF-8 text") from None
-    fields: dict[str, str] = {}
+    lines = text.removesuffix("\n").split("\n")
+    _refuse_what_deb822_forgives(lines)
+    return {str(name): _tidy(str(value)) for name, value in Deb822(lines).items()}
+
+
+def _refuse_what_deb822_forgives(lines: list[str]) -> None:
+    """Raise ValueError for a line that is no field, no part of one, or a second one.
+
+    python3-debian passes over lines that are no field, keeps the last of two fields
+    of one name and strips what looks like a signature.
+    """
     known: set[str] = set()
-    name = ""
-    for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
+    for number, line in enumerate(lines, 1):
         match = _FIELD.fullmatch(line)
         if match:
-            name = match[1]
-            if name.lower() in known:
-                raise ValueError(f"line {number}: field '{name}' stands there twice")
-            known.add(name.lower())
-            fields[name] = match[2].strip()
-        elif name and line.startswith((" ", "\t")) and line.strip():
-            fields[name] += "\n" + line.rstrip()
-        else:
+            name = match[1].lower()
+            if name in known:
+                raise ValueError(
+                    f"line {number}: field '{match[1]}' stands there twice"
+                )
+            known.add(name)
+        elif not (known and line.startswith((" ", "\t")) and line.strip()):
             raise ValueError(f"line {number}: no field and no part of one")
-    return fields
 
 
 def write(fields: Mapping[str, str]) -> bytes:
@@ -50,22 +57,26 @@ def write(fields: Mapping[str, str]) -> bytes:
     Blanks at the end of lines are not kept. Raises ValueError where a value would end
     its field or begin another, or a name is none.
     """
-    text = ""
+    paragraph = Deb822()
     for name, value in fields.items():
         if not _NAME.fullmatch(name):
             raise ValueError(f"'{name}' is no name of a field")
         if value.strip():
-            text += f"{name}:{_folded(name, value)}\n"
-    return text.encode("utf-8")
+            paragraph[name] = _folded(name, value)
+    return str(paragraph.dump()).encode("utf-8")
 
 
 def _folded(name: str, value: str) -> str:
-    first, *others = value.split("\n")
-    for line in others:
+    for line in value.split("\n")[1:]:
         if not line.startswith((" ", "\t")) or not line.strip():
             raise ValueError(f"field '{name}': the line '{line}' would end it")
-    head = f" {first.strip()}" if first.strip() else ""
-    return "\n".join([head, *(line.rstrip() for line in others)])
+    return _tidy(value)
+
+
+def _tidy(value: str) -> str:
+    """Return a value without the blanks that nobody sees."""
+    first, *others = value.split("\n")
+    return "\n".join([first.strip(), *(line.rstrip() for line in others)])
 
 
 def lines(items: Iterable[str]) -> str:
