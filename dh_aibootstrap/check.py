@@ -17,9 +17,8 @@ from .errors import Error
 from .fetch import path_digests
 from .layout import MANIFEST, STAMP, WEIGHTS, Layout
 from .manifest import Manifest
-from .plan import FULL, make_recipe
+from .plan import FULL, make_recipe, why_outdated
 from .stamp import Stamp
-from .words import short
 
 MEND = "make both anew with 'debian/rules bootstrap'"
 
@@ -95,10 +94,5 @@ def _warnings(manifest: Manifest, stamp: Stamp, layout: Layout) -> tuple[str, ..
     if manifest.sha256 == stamp.manifest:
         return ()
     recipe = make_recipe(manifest, FULL, path_digests(manifest, layout))
-    if recipe.sha256 == stamp.recipe:
-        return ()
-    change = f"{short(stamp.recipe)} -> {short(recipe.sha256)}"
-    return (
-        f"the recipe in {MANIFEST} changed since the weights were made ({change});"
-        " 'debian/rules bootstrap' makes them anew",
-    )
+    outdated = why_outdated(manifest, recipe, stamp)
+    return (f"{MANIFEST}: {outdated}; {MEND}",) if outdated else ()

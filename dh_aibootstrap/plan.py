@@ -146,6 +146,19 @@ def make_plan(
     return (*fetches, *steps, refresh)
 
 
+def why_outdated(manifest: Manifest, recipe: Recipe, stamp: Stamp) -> str:
+    """Return why the stamp is not that of this manifest, '' where it is.
+
+    Changed criteria leave the stages as they are; they are judged by anew.
+    """
+    if stamp.recipe != recipe.sha256:
+        change = f"{short(stamp.recipe)} -> {short(recipe.sha256)}"
+        return f"the recipe changed since the stamp ({change})"
+    if stamp.criteria != tuple(criterion.text for criterion in manifest.accept):
+        return "the criteria changed since the stamp"
+    return ""
+
+
 def _why_stale(
     manifest: Manifest, recipe: Recipe, stamp: Stamp | None, state: State
 ) -> str:
@@ -153,9 +166,9 @@ def _why_stale(
         return ""
     if stamp is None:
         return "there is no stamp yet"
-    if stamp.recipe != recipe.sha256:
-        change = f"{short(stamp.recipe)} -> {short(recipe.sha256)}"
-        return f"the recipe changed since the stamp ({change})"
+    outdated = why_outdated(manifest, recipe, stamp)
+    if outdated:
+        return outdated
     for pin in stamp.weights:
         found = state.weights.get(pin.name)
         if found is None:

@@ -70,6 +70,11 @@ class Stamp:
     static_built_using: str
     others: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """The criteria that the weights were held against, without the outcome."""
+        return tuple(line.partition(":")[0] for line in self.acceptance)
+
 
 def to_bytes(stamp: Stamp) -> bytes:
     """Return the stamp's file content, the same bytes for the same stamp."""

@@ -187,7 +187,7 @@ def good_stamp(recipe: Recipe) -> Stamp:
         stages=(),
         weights=(WeightPin("model.txt", "ef" * 32, 5),),
         replaces=(),
-        acceptance=(),
+        acceptance=("train.error <= 0.0125: met (0.0119)",),
         static_built_using="",
     )
 
@@ -250,6 +250,22 @@ def test_plan_after_a_change_of_the_recipe() -> None:
         "refresh weights": "the recipe changed since the stamp (000000000000 ->"
         f" {recipe.sha256[:12]})",
     }
+
+
+def test_plan_after_a_change_of_the_criteria() -> None:
+    """The weights are judged anew; no stage that has finished runs for it."""
+
+    def judged_by_others(recipe: Recipe) -> Stamp:
+        acceptance = ("train.error <= 0.5: met (0.25)",)
+        return dataclasses.replace(good_stamp(recipe), acceptance=acceptance)
+
+    found = plan_of(
+        stamp=judged_by_others,
+        weights={"model.txt": "ef" * 32},
+        finished="train judge",
+    )
+    reason = "the criteria changed since the stamp"
+    assert found == {**NOTHING, "refresh weights": reason}
 
 
 @pytest.mark.parametrize(
