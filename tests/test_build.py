@@ -194,7 +194,7 @@ def test_criteria_that_changed_are_a_warning(made: Package) -> None:
     done = check(made).check()
     assert done.warnings == [
         "dh_aibootstrap_check: warning: debian/aibootstrap.yaml: the criteria changed"
-        f" since the stamp; {ANEW}"
+        f" since the stamp; {MEND}"
     ]
     assert made.read("model.txt") == made.read(WEIGHTS)
 
@@ -207,7 +207,7 @@ def test_recipe_that_changed_is_a_warning(made: Package) -> None:
     new = warning.split(" -> ")[1][:12]
     assert warning == (
         "dh_aibootstrap_check: warning: debian/aibootstrap.yaml: the recipe changed"
-        f" since the stamp ({old[:12]} -> {new}); {ANEW}"
+        f" since the stamp ({old[:12]} -> {new}); {MEND}"
     )
     # The weights that lie there are built in all the same.
     assert made.read("model.txt") == made.read(WEIGHTS)
