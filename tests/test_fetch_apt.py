@@ -16,7 +16,7 @@ import pytest
 from support.archives import SUITE, Archive, Dataset
 from support.packages import DATA, MANIFEST, TRAIN, Package
 from support.server import Site, served
-from support.tree import Done
+from support.tree import Done, on_a_small_disk
 
 Make = Callable[..., Package]
 
@@ -395,11 +395,9 @@ def test_too_little_room(
     archive.use(archive.file_uri)
     archive.update()
     toy = package(manifest=pinned(data))
-    script = (
-        "mount -t tmpfs -o size=1M none debian/.debhelper && exec dh_aibootstrap_fetch"
-    )
-    toy.path("debian/.debhelper").mkdir()
-    command = ["unshare", "--mount", "sh", "-c", script]
+    small = toy.path("debian/.debhelper")
+    small.mkdir()
+    command = on_a_small_disk(small, "1M", "dh_aibootstrap_fetch")
     done = toy.run(*command, **archive.environment)
     (error,) = done.errors
     pattern = (

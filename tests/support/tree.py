@@ -116,3 +116,15 @@ class Tree:
             errors="replace",
             start_new_session=True,
         )
+
+
+def on_a_small_disk(folder: Path, size: str, script: str) -> list[str]:
+    """Return the command that runs a script while `folder` is a disk of this size.
+
+    Also in a chroot, whose root is no mount point, nothing is left mounted.
+    """
+    mount = f"mount -t tmpfs -o size={size} none {folder}"
+    words = "mount --make-rprivate / 2> /dev/null;"
+    words += f" {mount} && {{ ({script}); status=$?; umount {folder}; exit $status; }}"
+    unshare = ["unshare", "--mount", "--propagation", "unchanged"]
+    return [*unshare, "sh", "-c", words]
