@@ -9,6 +9,7 @@ file: make turns every exit status into 2, and dh exits 0 where it did nothing.
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from typing import IO, Callable, Mapping
 
@@ -149,6 +150,9 @@ def refresh_step(run: Run, tell: Callable[[str], None]) -> None:
         refreshed = "changed" if changed else "unchanged"
     outcome = Outcome(metrics, judgements, accepted, refreshed, made, stamp)
     _write_record(run, source, architecture, reports, outcome)
+    for folder in ("datasets", "work"):
+        # In the way of dpkg-source otherwise, which takes no unlisted binary files.
+        shutil.rmtree(layout.scratch / folder, ignore_errors=True)
     if not accepted:
         failed = "\n".join(f"accept: {j}" for j in judgements if not j.met)
         raise NotAcceptedError(f"{failed}\n{WEIGHTS} is left as it was")
