@@ -23,7 +23,6 @@ sys.path.insert(0, str(ROOT))
 from dh_aibootstrap import manifest as manifests  # noqa: E402
 from dh_aibootstrap.errors import (  # noqa: E402
     ManifestError,
-    MissingError,
     UsageError,
 )
 from dh_aibootstrap.manifest.files import check_files  # noqa: E402
@@ -211,12 +210,12 @@ def test_stages_stand_in_running_order(tmp_path: Path) -> None:
 
 def test_no_manifest(tmp_path: Path) -> None:
     """Where there is none, the command that writes one is named."""
-    with pytest.raises(MissingError) as caught:
+    with pytest.raises(UsageError) as caught:
         manifests.load(tmp_path)
     assert str(caught.value) == (
         "debian/aibootstrap.yaml: not found; write one with 'aibootstrap init'"
     )
-    assert caught.value.status == 75
+    assert caught.value.status == 2
 
 
 def test_manifest_that_is_a_folder(tmp_path: Path) -> None:

@@ -206,6 +206,6 @@ def test_without_a_manifest(package: Make) -> None:
         2,
         [f"dh_aibootstrap_fetch: error: {message}"],
     )
-    assert toy.result()["Exit-Status"] == "75"
+    assert toy.result()["Exit-Status"] == "2"
     # A normal build does without.
     toy.build().check()

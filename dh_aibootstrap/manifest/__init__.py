@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import ManifestError, MissingError, UsageError
+from ..errors import ManifestError, UsageError
 from ..layout import MANIFEST
 from .files import check_files
 from .model import (
@@ -42,7 +42,7 @@ def load(root: Path) -> Manifest:
     """Return the manifest of the source tree at `root`.
 
     Raises ManifestError with every problem of the file, those included that only a
-    look at the tree shows (a `path` that does not exist), and MissingError where
+    look at the tree shows (a `path` that does not exist), and UsageError where
     there is no manifest.
     """
     path = root / MANIFEST
@@ -50,7 +50,7 @@ def load(root: Path) -> Manifest:
         with open(path, "rb") as stream:
             data = stream.read(SIZE_LIMIT + 1)
     except FileNotFoundError:
-        raise MissingError(
+        raise UsageError(
             f"{MANIFEST}: not found; write one with 'aibootstrap init'"
         ) from None
     except OSError as error:
