@@ -104,9 +104,13 @@ class Tree:
         folder: Path,
         extra: Mapping[str, str] | None = None,
     ) -> subprocess.Popen[str]:
-        """Start a command as the leader of a session, for tests that send signals."""
+        """Start a command as the leader of a session, for tests that send signals.
+
+        A shell starts what it runs in the background with SIGINT ignored, and the
+        suite may have been: env(1) takes that back.
+        """
         return subprocess.Popen(
-            [str(word) for word in command],
+            ["env", "--default-signal=INT", *(str(word) for word in command)],
             cwd=folder,
             env=self.environment(extra),
             stdin=subprocess.DEVNULL,
