@@ -8,7 +8,6 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Mapping
 
 from debian.deb822 import Deb822, PkgRelation
 
@@ -47,11 +46,6 @@ def profile_name(source: str) -> str:
     The names pkg.SOURCE.* are free for every source package (BuildProfileSpec).
     """
     return f"pkg.{source}.aibootstrap"
-
-
-def has_build_profile(source: str, environment: Mapping[str, str]) -> bool:
-    """Tell whether the build runs under the profile of the training."""
-    return profile_name(source) in environment.get("DEB_BUILD_PROFILES", "").split()
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,8 @@ def plan(run: Run) -> tuple[Step, ...]:
 
 def fetch_step(run: Run, tell: Callable[[str], None]) -> None:
     """Bring the datasets that stages need which are still to run."""
-    waiting = [s for s in run.manifest.stages if s.name not in _finished(run)]
+    finished = _finished(run)
+    waiting = [stage for stage in run.manifest.stages if stage.name not in finished]
     for dataset in run.manifest.datasets:
         line = f"dataset {dataset.name}: {dataset.licence}, from {dataset.lineage}"
         if any(dataset.name in stage.needs for stage in waiting):
@@ -107,11 +108,10 @@ def _finished(run: Run) -> list[str]:
 def train_step(
     run: Run, tell: Callable[[str], None], copy_to: IO[bytes] | None
 ) -> None:
-    """Run the stages; note which of them ran now, for the record."""
+    """Run the stages; note which of them were reused, for the record."""
     note = run.layout.scratch / "reused"
     note.parent.mkdir(parents=True, exist_ok=True)
-    reused = _finished(run)
-    training.train(
+    reused = training.train(
         run.manifest,
         run.recipe,
         run.layout,

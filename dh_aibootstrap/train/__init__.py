@@ -42,14 +42,14 @@ def train(
     fresh: bool,
     tell: Callable[[str], None],
     copy_to: IO[bytes] | None = None,
-) -> tuple[Report, ...]:
-    """Run what has not run, and return the report of every stage.
+) -> tuple[str, ...]:
+    """Run what has not run, and return the names of the stages that were reused.
 
     With `fresh` nothing finished or half finished is reused. `tell` is called with a
     line for a person at the start and the end of each stage.
     """
     shelf = shelf_of(layout, architecture)
-    done: list[Report] = []
+    reused: list[str] = []
     for stage in manifest.stages:
         key = recipe.keys[stage.name]
         bench = bench_of(layout, architecture, stage.name, key)
@@ -64,8 +64,8 @@ def train(
             tell(f"{stage.name}: done in {report.seconds:.0f} s")
         else:
             tell(f"{stage.name}: finished before with the same inputs, reused")
-        done.append(report)
-    return tuple(done)
+            reused.append(stage.name)
+    return tuple(reused)
 
 
 def _inputs(

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,8 +123,3 @@ def cpus_of(limit: int | None) -> int:
     A number that followed the machine would make its sums depend on the machine.
     """
     return limit or 1
-
-
-def usable_cpus() -> int:
-    """Return how many CPUs this process may use."""
-    return len(os.sched_getaffinity(0))
