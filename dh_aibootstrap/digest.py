@@ -9,7 +9,7 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Collection, Iterator
 
 CHUNK = 1 << 20
 
@@ -34,15 +34,18 @@ def sha256_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def sha256_tree(root: Path) -> str:
+def sha256_tree(root: Path, without: Collection[str] = ()) -> str:
     """Return the SHA-256 over names, kinds, executable bits and contents below `root`.
 
     A file alone counts as a tree of one nameless file. Times, owners and the order
-    of the directory entries do not enter. Raises ValueError at anything that is
-    neither a regular file, a folder nor a symbolic link.
+    of the directory entries do not enter, nor what is named in `without` at the top.
+    Raises ValueError at anything that is neither a regular file, a folder nor a
+    symbolic link.
     """
     lines = [_entry(root, root)] if not root.is_dir() else []
-    lines += [_entry(root, path) for path in _walk(root)]
+    for path in _walk(root):
+        if path.relative_to(root).parts[0] not in without:
+            lines.append(_entry(root, path))
     return sha256_bytes("".join(lines).encode("utf-8", "surrogateescape"))
 
 

@@ -219,6 +219,32 @@ def test_path_with_links_and_modes(package: Make) -> None:
     assert copied == snapshot(toy.path("training"))
 
 
+def test_path_that_is_the_source(package: Make) -> None:
+    """Packaging, quilt's notes and version control are not what upstream wrote."""
+    toy = package()
+    toy.edit("debian/aibootstrap.yaml", "path: training", "path: .")
+    for name in (".git/HEAD", ".pc/applied-patches", "lib/debian/kept"):
+        toy.path(name).parent.mkdir(parents=True)
+        toy.path(name).write_text("1\n")
+    toy.run("dh_aibootstrap_fetch").check()
+    folder = toy.path("debian/.debhelper/aibootstrap/datasets/data")
+    assert (folder / "lib/debian/kept").is_file()
+    names = {path.name for path in folder.iterdir()}
+    assert names == {path.name for path in toy.root.iterdir()} - {
+        ".git",
+        ".pc",
+        "debian",
+    }
+    digest = folder.with_name("data.sha256").read_text()
+    toy.path(".git/HEAD").write_text("2\n")
+    toy.path("debian/rules").write_text("#!/usr/bin/make -f\n\n%:\n\tdh $@\n")
+    toy.run("dh_aibootstrap_fetch").check()
+    assert folder.with_name("data.sha256").read_text() == digest
+    toy.path("lib/debian/kept").write_text("2\n")
+    toy.run("dh_aibootstrap_fetch").check()
+    assert folder.with_name("data.sha256").read_text() != digest
+
+
 def test_path_with_a_pipe(package: Make) -> None:
     toy = package()
     os.mkfifo(toy.path("training/pipe"))

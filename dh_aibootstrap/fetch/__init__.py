@@ -12,10 +12,15 @@ from ..digest import sha256_tree, write_atomically
 from ..errors import Error
 from ..layout import MANIFEST, Layout
 from ..manifest.model import Dataset, Manifest, PathHome, SourcePackageHome
+from ..manifest.model import WHOLE_SOURCE
 from . import source_package
 from .store import Store
 
 __all__ = ["Store", "at_hand", "fetch", "open_fetched", "path_digests", "store_of"]
+
+# What lies at the top of an unpacked source and is not upstream's: the packaging, with
+# manifest, weights and scratch in it; quilt's notes (dpkg-source(1)); version control.
+NO_SOURCE = ("debian", ".pc", ".git", ".hg", ".svn", ".bzr", "_darcs")
 
 
 def store_of(layout: Layout) -> Store:
@@ -32,7 +37,8 @@ def path_digests(manifest: Manifest, layout: Layout) -> dict[str, str]:
     for dataset in manifest.datasets:
         if isinstance(dataset.home, PathHome):
             try:
-                digests[dataset.name] = sha256_tree(layout.root / dataset.home.path)
+                path = dataset.home.path
+                digests[dataset.name] = sha256_tree(layout.root / path, _without(path))
             except ValueError as error:
                 where = f"datasets.{dataset.name}"
                 text = str(error).replace(f"{layout.root}/", "")
@@ -75,13 +81,23 @@ def fetch(
     write_atomically(note, f"{sha256_tree(target)}\n".encode())
 
 
+def _without(path: str) -> tuple[str, ...]:
+    """Return what does not count at the top of a path of the source."""
+    return NO_SOURCE if path == WHOLE_SOURCE else ()
+
+
 def _copy(layout: Layout, home: PathHome, target: os.PathLike[str]) -> None:
     """Copy, not link: a stage that writes into its input must not alter the source."""
     source = layout.root / home.path
     shutil.rmtree(target, ignore_errors=True)
     os.makedirs(os.path.dirname(target), exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, target, symlinks=True)
+
+        def left_out(folder: str, names: list[str]) -> list[str]:
+            top = os.path.samefile(folder, source)
+            return list(set(names) & set(_without(home.path))) if top else []
+
+        shutil.copytree(source, target, symlinks=True, ignore=left_out)
     else:
         os.makedirs(target)
         shutil.copy2(source, target)

@@ -9,10 +9,13 @@ import re
 
 from ..layout import is_inside
 from ..words import shown
+from .model import WHOLE_SOURCE
 
 
 def fault_of_path(path: str) -> str | None:
-    """Return what keeps `path` from naming something below the top of the source."""
+    """Return what keeps `path` from naming the source or something below its top."""
+    if path == WHOLE_SOURCE:
+        return None
     return _fault_of_path(path, "the source")
 
 

@@ -19,9 +19,16 @@ class SourcePackageHome:
     sha256: str  # of the .dsc, which holds the digests of the other files
 
 
+# The path of a dataset that is the source itself.
+WHOLE_SOURCE = "."
+
+
 @dataclass(frozen=True)
 class PathHome:
-    """A dataset that lies in the source tree itself, at this relative path."""
+    """A dataset that lies in the source tree itself, at this relative path.
+
+    WHOLE_SOURCE stands for the source without debian/ and what tools keep beside it.
+    """
 
     path: str
 
