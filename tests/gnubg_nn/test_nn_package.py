@@ -15,7 +15,7 @@ from nn_support import PACKAGE
 
 def _make_source(folder: Path) -> dict[str, bytes]:
     """Make the source package in `folder`, with the litter of work around it."""
-    tree = folder / "gnubg-nn-1.0"
+    tree = folder / "gnubg-nn-2.0"
     shutil.copytree(
         PACKAGE, tree, ignore=shutil.ignore_patterns("__pycache__", ".mypy_cache")
     )
@@ -40,15 +40,15 @@ def test_source_package_is_reproducible(tmp_path: Path) -> None:
     for name in ("a", "a-longer-folder-b"):
         (tmp_path / name).mkdir()
         made.append(_make_source(tmp_path / name))
-    assert sorted(made[0]) == ["gnubg-nn_1.0.dsc", "gnubg-nn_1.0.tar.gz"]
+    assert sorted(made[0]) == ["gnubg-nn_2.0.dsc", "gnubg-nn_2.0.tar.gz"]
     assert made[0] == made[1]
-    with tarfile.open(tmp_path / "a" / "gnubg-nn_1.0.tar.gz") as archive:
+    with tarfile.open(tmp_path / "a" / "gnubg-nn_2.0.tar.gz") as archive:
         names = archive.getnames()
-    assert "gnubg-nn-1.0/data/train.data" in names
+    assert "gnubg-nn-2.0/data/train.data" in names
     assert not [name for name in names if "cache" in name or name.endswith(".pyc")]
 
 
 def test_one_version_everywhere() -> None:
     first = (PACKAGE / "debian" / "changelog").read_text().splitlines()[0]
-    assert first.startswith("gnubg-nn (1.0) ")
-    assert '__version__ = "1.0"' in (PACKAGE / "gnubg_nn" / "__init__.py").read_text()
+    assert first.startswith("gnubg-nn (2.0) ")
+    assert '__version__ = "2.0"' in (PACKAGE / "gnubg_nn" / "__init__.py").read_text()

@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import gnubg_inputs as oracle
 import numpy as np
 import pytest
-from nn_support import held_out, random_boards
+from nn_support import random_boards
 
+from gnubg_nn.engine.library import Engine, PlayOptions
 from gnubg_nn.errors import NNError
-from gnubg_nn.moves import legal_moves
+from gnubg_nn.learn import averages, beginning
 from gnubg_nn.positions import (
     Keys,
     boards_from_keys,
@@ -137,17 +140,17 @@ def _slow_legal(me: Side, op: Side, low: int, high: int) -> set[tuple[Side, Side
     return both or singles[0] or singles[1] or {(me, op)}
 
 
-def test_legal_moves() -> None:
-    random = np.random.Generator(np.random.PCG64(4))
-    odd = random_boards(800, 6)
-    odd = odd[(odd.sum(axis=2) > 0).all(axis=1)]
-    boards = np.concatenate([held_out().boards[::20], odd])
-    dice = np.sort(random.integers(1, 7, (len(boards), 2)), axis=1)
-    rows, after = legal_moves(boards, dice[:, 0], dice[:, 1])
-    assert set(rows.tolist()) == set(range(len(boards)))
-    for index, board in enumerate(boards.tolist()):
-        mine = after[rows == index].tolist()
-        found = {(tuple(b[1]), tuple(b[0])) for b in mine}
-        assert len(found) == len(mine)
-        low, high = dice[index].tolist()
-        assert found == _slow_legal(tuple(board[1]), tuple(board[0]), low, high), index
+def test_games_of_the_engine_have_legal_moves_only(engine_folder: Path) -> None:
+    options = PlayOptions(3, 0, False, False, 0.5, 1.0, 40, 0.3, 4)
+    engine = Engine(engine_folder)
+    engine.load(averages(beginning(3)))
+    records = engine.play(options, 0, 12)
+    boards = boards_from_keys(records["key"])
+    same = np.flatnonzero(records["game"][1:] == records["game"][:-1])
+    dice = [(low, high) for low in range(1, 7) for high in range(low, 7)]
+    assert len(same) > 400
+    for index in same[::8].tolist():
+        before, after = boards[index].tolist(), boards[index + 1].tolist()
+        me, op = tuple(before[1]), tuple(before[0])
+        reached = tuple(after[0]), tuple(after[1])
+        assert any(reached in _slow_legal(me, op, *roll) for roll in dice), index

@@ -5,4 +5,4 @@
 The data goes one way: positions -> classes, inputs -> net -> weights.
 """
 
-__version__ = "1.0"
+__version__ = "2.0"

@@ -1,114 +1,229 @@
 # SPDX-FileCopyrightText: 2026 dh-aibootstrap developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Probabilities from the installed gnubg, asked through its socket.
+"""Makes the data files: games of the learnt nets, each position with its chances.
 
-`external localhost:PORT` makes gnubg listen; a line
-`evaluation fibsboard board:... PLIES n CUBELESS` is answered by one line of numbers
-(external.c:389-430, external_y.y:470-505).
+    python3 -m gnubg_nn.label --engine DIR --weights FILE --out DIR [--scale X]
+
+Training positions have what their game says of them: one ply of search and the later
+changes of mind, without the luck of the dice. Held-out positions, out of other games,
+are rolled out. What is finished stays in AIBOOTSTRAP_CHECKPOINT_DIR.
 """
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import tempfile
-import time
-from contextlib import contextmanager
-from typing import Iterator
+import argparse
+import hashlib
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from .errors import NNError
-from .positions import Boards
+from . import __version__
+from .classes import PositionClass
+from .command import checkpoint_folder, factor, jobs_option, run, seed_option
+from .dataset import HELD_OUT_FILE, TRAIN_FILE
+from .dataset import Labels, labels_from_probabilities, write_dataset
+from .engine.library import Engine, PlayOptions, Records
+from .net import Floats, Net
+from .positions import Keys
+from .weights import read_weights
+from .workers import Workers
 
-GNUBG = "/usr/games/gnubg"
-LABELLER_VERSION = "1.07.001"
-_WAIT = 30.0
-
-
-def fibs_boards(boards: Boards) -> list[str]:
-    """Return the positions as FIBS boards with X, on roll, moving down.
-
-    Point 1 is the ace point of the player on roll, whose chequers are positive;
-    25 is its bar and 0 the opponent's (ProcessFIBSBoardInfo, drawboard.c:967).
-    """
-    points = np.zeros((len(boards), 26), np.int64)
-    points[:, 1:25] = boards[:, 1, :24]
-    points[:, 1:25] -= boards[:, 0, 23::-1]
-    points[:, 25] = boards[:, 1, 24]
-    points[:, 0] = -boards[:, 0, 24].astype(np.int64)
-    tail = "1:0:0:0:0:1:1:1:0:1:-1:0:25:0:0:0:0:0:0:0:0"
-    return [
-        f"board:a:b:0:0:0:{':'.join(map(str, row))}:{tail}" for row in points.tolist()
-    ]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _connect(port: int, process: "subprocess.Popen[bytes]") -> socket.socket:
-    end = time.monotonic() + _WAIT
-    while True:
-        try:
-            return socket.create_connection(("127.0.0.1", port), timeout=_WAIT)
-        except OSError as error:
-            if process.poll() is not None or time.monotonic() > end:
-                raise NNError(f"gnubg does not listen: {error}") from None
-            time.sleep(0.1)
+PROGRAM = "gnubg_nn.label"
+LINEAGE = "self-play"
+LAMBDA = 0.7
+TRIALS = 36
+GAMES = 50_000
+GAMES_PER_FILE = 2_500
+GAMES_PER_TASK = 125
+POSITIONS_PER_FILE = 200
+# One game in so many is held out.
+HELD_OUT_SHARE = 25
+# Positions by class: training, held-out.
+QUOTA = {
+    PositionClass.CONTACT: (750_000, 1_000),
+    PositionClass.CRASHED: (250_000, 500),
+    PositionClass.RACE: (200_000, 500),
+}
+# Apart from the generations that learnt.
+GENERATION = 1_000_000
 
 
-@contextmanager
-def listening_gnubg() -> Iterator[socket.socket]:
-    """Run gnubg for the length of the block and yield a connection to it."""
-    port = _free_port()
-    with tempfile.TemporaryDirectory() as home:
-        environment = {"HOME": home, "PATH": "/usr/bin:/bin", "LC_ALL": "C"}
-        try:
-            process = subprocess.Popen(
-                [GNUBG, "-t", "-q", "-r"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=environment,
-                cwd=home,
-            )
-        except OSError:
-            raise NNError(
-                "gnubg cannot be started: install the package gnubg"
-            ) from None
-        try:
-            assert process.stdin is not None
-            process.stdin.write(f"external 127.0.0.1:{port}\n".encode())
-            process.stdin.flush()
-            with _connect(port, process) as connection:
-                yield connection
-        finally:
-            process.kill()
-            process.wait()
+@dataclass(frozen=True)
+class Options:
+    """What decides the data, and where things are."""
+
+    engine: Path
+    kept: Path
+    seed: int
+    scale: float
+    recipe: str
 
 
-def _answer(line: bytes, asked: str) -> list[float]:
+@dataclass(frozen=True)
+class Split:
+    """Positions of one data file: keys (n, 10), what the games say of them (n, 5)."""
+
+    keys: Keys
+    chances: Floats
+
+
+def _once(path: Path, make: Callable[[], Records]) -> Records:
+    """Return the array that an earlier run left at `path`, or make it and keep it."""
     try:
-        values = [float(text) for text in line.split()]
-    except ValueError:
-        values = []
-    if len(values) != 6:
-        raise NNError(f"gnubg answered {line!r} to {asked!r}: expected six numbers")
-    return values[:5]
+        found: Records = np.load(path, allow_pickle=False)
+        return found
+    except (OSError, ValueError, EOFError):
+        pass
+    made = make()
+    beside = path.with_name(path.name + ".new")
+    with open(beside, "wb") as file:
+        np.save(file, made)
+    os.replace(beside, path)
+    return made
 
 
-def label(boards: Boards, plies: int) -> npt.NDArray[np.float64]:
-    """Return gnubg's five cubeless probabilities of each board, (n, 5)."""
-    options = f"PLIES {plies} CUBELESS PRUNE"
-    asked = [f"evaluation fibsboard {text} {options}" for text in fibs_boards(boards)]
-    out = np.empty((len(boards), 5))
-    with listening_gnubg() as connection, connection.makefile("rb") as replies:
-        for row, text in enumerate(asked):
-            connection.sendall(text.encode("ascii") + b"\n")
-            out[row] = _answer(replies.readline(400), text)
-    return out
+def scaled(number: int, scale: float) -> int:
+    """Return so many times the number, at least 1."""
+    return max(1, round(number * scale))
+
+
+def play(workers: Workers, nets: Sequence[Net], options: Options) -> Records:
+    """Return the positions of all games, which are numbered through."""
+    games = scaled(GAMES, options.scale)
+    parts = []
+    for number, first in enumerate(range(0, games, GAMES_PER_FILE)):
+        count = min(GAMES_PER_FILE, games - first)
+        rules = PlayOptions(
+            seed=options.seed,
+            generation=GENERATION + number,
+            pruning=True,
+            all_rolls=True,
+            lambda_=LAMBDA,
+        )
+        part = _once(
+            options.kept / f"{options.recipe}-games-{first}-{count}.npy",
+            lambda: workers.play(nets, rules, count, GAMES_PER_TASK),
+        ).copy()
+        part["game"] += first
+        parts.append(part)
+        print(f"played: {first + count} of {games} games", flush=True)
+    return np.concatenate(parts)
+
+
+def unique(records: Records) -> tuple[Records, npt.NDArray[np.bool_]]:
+    """Return each position once, by key, and whether it is held out.
+
+    A part of the games is held out; a position that also occurs in another game
+    belongs to training alone.
+    """
+    held = records["game"] % HELD_OUT_SHARE == 0
+    columns = records["key"].T[::-1]
+    order = np.lexsort((records["game"], held, *columns))
+    records, held = records[order], held[order]
+    first = np.ones(len(records), np.bool_)
+    first[1:] = (records["key"][1:] != records["key"][:-1]).any(axis=1)
+    return records[first], held[first]
+
+
+def choose(
+    records: Records, scale: float, random: np.random.Generator
+) -> tuple[Split, Split]:
+    """Return the training and the held-out positions, up to the quota of each class."""
+    records, held = unique(records)
+    splits = []
+    for split in (0, 1):
+        rows = []
+        for kind, quota in QUOTA.items():
+            own = np.flatnonzero((records["class"] == kind) & (held == bool(split)))
+            rows.append(random.permutation(own)[: scaled(quota[split], scale)])
+        part = records[np.sort(np.concatenate(rows))]
+        splits.append(Split(np.ascontiguousarray(part["key"]), part["target"].copy()))
+    return splits[0], splits[1]
+
+
+def roll_out(
+    workers: Workers, nets: Sequence[Net], options: Options, keys: Keys
+) -> Records:
+    """Return chances and standard error, (n, 6), of rolled-out positions."""
+    parts = []
+    for first in range(0, len(keys), POSITIONS_PER_FILE):
+        part = keys[first : first + POSITIONS_PER_FILE]
+
+        def make() -> Records:
+            means, errors = workers.rollout(nets, part, TRIALS, options.seed + first)
+            return np.concatenate([means, errors[:, None]], axis=1)
+
+        path = options.kept / f"{options.recipe}-rollouts-{first}-{len(part)}.npy"
+        parts.append(_once(path, make))
+        print(f"rolled out: {first + len(part)} of {len(keys)} positions", flush=True)
+    return np.concatenate(parts)
+
+
+def _sane(engine: Engine, split: Split) -> Labels:
+    """Return labels: chances within [0, 1], and as gnubg would correct them."""
+    held = np.clip(split.chances, 0, 1)
+    return labels_from_probabilities(engine.sanity(split.keys, held))
+
+
+def _write(path: Path, labelling: str, keys: Keys, labels: Labels) -> None:
+    write_dataset(path, LINEAGE, labelling, keys, labels)
+    size = path.stat().st_size
+    print(f"{path.name}: {len(keys)} positions, {size} bytes", flush=True)
+
+
+def make(options: Options, nets: Sequence[Net], out: Path, jobs: int) -> None:
+    """Write both data files into `out`."""
+    with Workers(options.engine, jobs) as workers:
+        records = play(workers, nets, options)
+        random = np.random.Generator(np.random.Philox(seed=options.seed))
+        training, held = choose(records, options.scale, random)
+        rolled = roll_out(workers, nets, options, held.keys)
+    engine = Engine(options.engine)
+    how = f"games without luck, lambda {LAMBDA}"
+    _write(out / TRAIN_FILE, how, training.keys, _sane(engine, training))
+    held = Split(held.keys, rolled[:, :5])
+    print(f"standard error of the rollouts: {np.sqrt(np.mean(rolled[:, 5] ** 2)):.4f}")
+    how = f"rollouts, {TRIALS} games without luck"
+    _write(out / HELD_OUT_FILE, how, held.keys, _sane(engine, held))
+
+
+def recipe(weights: Path, seed: int) -> str:
+    """Return the name of what decides the games: program, weights and seed."""
+    parts = [__version__, hashlib.sha256(weights.read_bytes()).hexdigest(), seed]
+    parts += [LAMBDA, TRIALS]
+    text = " ".join(map(str, parts))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:16]
+
+
+def _run(given: argparse.Namespace) -> None:
+    nets = read_weights(given.weights)
+    given.out.mkdir(parents=True, exist_ok=True)
+    with checkpoint_folder(given.out) as kept:
+        name = recipe(given.weights, given.seed)
+        options = Options(given.engine, kept, given.seed, given.scale, name)
+        make(options, nets, given.out, given.jobs)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=PROGRAM, allow_abbrev=False)
+    parser.add_argument("--engine", type=Path, required=True, help="folder of build")
+    parser.add_argument("--weights", type=Path, required=True, help="who plays")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the data")
+    parser.add_argument("--scale", type=factor, default=1.0, help="of the numbers")
+    jobs_option(parser)
+    seed_option(parser)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    return run(_parser(), _run, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -168,14 +168,15 @@ def read_binary(path: Path) -> list[Net]:
         raise NNError(f"{path}: not a gnubg.wd 1.00 of this byte order")
     nets, at = [], 8
     for spec in NETS:
-        shape = np.frombuffer(data[at : at + 12], np.uint32).tolist()
+        shape = np.frombuffer(data[at : at + 12].ljust(12, b"\0"), np.uint32).tolist()
         if shape != [spec.inputs, spec.hidden, OUTPUTS]:
             raise NNError(f"{path}: {spec.name} net: sizes {shape}: not those of 1.00")
         sizes = [spec.inputs * spec.hidden, OUTPUTS * spec.hidden, spec.hidden, OUTPUTS]
         at += 24
-        values = np.frombuffer(data[at : at + 4 * sum(sizes)], np.float32)
-        if len(values) != sum(sizes):
+        part = data[at : at + 4 * sum(sizes)]
+        if len(part) != 4 * sum(sizes):
             raise NNError(f"{path}: {spec.name} net: the file ends early")
+        values = np.frombuffer(part, np.float32)
         at += 4 * sum(sizes)
         w1, w2, b1, b2 = np.split(values, np.cumsum(sizes)[:-1])
         nets.append(Net(w1.reshape(spec.inputs, -1), w2.reshape(OUTPUTS, -1), b1, b2))
