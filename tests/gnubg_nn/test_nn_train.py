@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -15,7 +16,14 @@ import numpy as np
 import pytest
 from nn_support import DATA, command, environment, run, write_subset
 
-from gnubg_nn.dataset import HELD_OUT_FILE, read_dataset
+from gnubg_nn.classes import PositionClass
+from gnubg_nn.dataset import (
+    HELD_OUT_FILE,
+    SCALE,
+    TRAIN_FILE,
+    read_dataset,
+    write_dataset,
+)
 from gnubg_nn.errors import NNError
 from gnubg_nn.evaluate import measure
 from gnubg_nn.weights import NETS, format_weights, read_weights
@@ -141,18 +149,104 @@ def test_checkpoints_of_another_recipe_or_damaged(
 
 
 def test_usage_errors(small: Path, tmp_path: Path) -> None:
-    for arguments, message in (
-        (["--epochs", 0], "--epochs and --jobs: 0: expected at least 1"),
-        (["--hidden", 130], "--hidden: 130: expected a multiple of 8 up to 1024"),
-    ):
-        done = run("train", "--data", small, "--out", tmp_path / "o", *arguments)
+    start = ("--data", small, "--out", tmp_path / "o")
+    for option in ("--epochs", "--jobs"):
+        done = run("train", *start, option, 0)
+        what = f"argument {option}: 0: expected at least 1"
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[-1] == f"gnubg_nn.train: error: {what}"
+    for hidden in (0, 130, 1032):
+        done = run("train", *start, "--hidden", hidden)
+        what = f"--hidden: {hidden}: expected a multiple of 8 up to 1024"
         assert done.returncode == 1
-        assert done.stderr == f"gnubg_nn.train: error: {message}\n"
+        assert done.stderr == f"gnubg_nn.train: error: {what}\n"
     done = run("train", "--data", tmp_path, "--out", tmp_path / "o")
     missing = f"{tmp_path}/train.data: cannot read: No such file or directory"
     assert done.returncode == 1
     assert done.stderr == f"gnubg_nn.train: error: {missing}\n"
-    assert not (tmp_path / "o" / "gnubg.weights").exists()
+    assert not (tmp_path / "o").exists()
+
+
+def _two_sources(folder: Path, kinds: tuple[PositionClass, ...]) -> tuple[Path, Path]:
+    """Write the same positions as data and as training lines, chances by fifths."""
+    data = read_dataset(DATA / HELD_OUT_FILE)
+    rows = np.flatnonzero(np.isin(data.classes, kinds))[::40]
+    fifths = np.rint(data.probabilities()[rows] * 5).astype(np.uint16)
+    # No sum of 1: float32 rounds chances that just do not contradict each other.
+    fifths[:, 0] = np.minimum(fifths[:, 0], 4)
+    fifths[:, :3] = np.minimum.accumulate(fifths[:, :3], axis=1)
+    fifths[:, 3] = np.minimum(fifths[:, 3], 4 - fifths[:, 0])
+    fifths[:, 4] = np.minimum(fifths[:, 4], fifths[:, 3])
+    folder.mkdir()
+    keys = data.keys[rows]
+    write_dataset(folder / TRAIN_FILE, "a", "b", keys, fifths * np.uint16(SCALE // 5))
+    lines = []
+    for key, chances in zip(keys, fifths / 5):
+        letters = "".join(
+            chr(ord("A") + int(digit, 16)) for digit in key.tobytes().hex()
+        )
+        lines.append(" ".join([letters, *(f"{chance:.5f}" for chance in chances)]))
+    path = folder / "lines"
+    path.write_text("\n".join(lines) + "\n")
+    return folder, path
+
+
+EVERY_KIND = (PositionClass.CONTACT, PositionClass.CRASHED, PositionClass.RACE)
+
+
+def test_upstream_lines_train_like_data(tmp_path: Path) -> None:
+    folder, path = _two_sources(tmp_path / "both", EVERY_KIND)
+    lines = path.read_text().splitlines()
+    first, rest = tmp_path / "first", tmp_path / "rest.gz"
+    first.write_text("\n".join(lines[:100]))
+    rest.write_bytes(gzip.compress("\n".join(lines[100:]).encode()))
+    told = []
+    for source in (("--data", folder), ("--upstream", first, rest)):
+        out = tmp_path / source[0]
+        kept = {"AIBOOTSTRAP_CHECKPOINT_DIR": str(tmp_path / f"kept{source[0]}")}
+        done = run("train", *source, "--out", out, "--epochs", 1, **kept)
+        assert (done.returncode, done.stderr) == (0, "")
+        told.append(done.stdout.splitlines()[0])
+    assert told == [
+        "data: 500 positions labelled b; lineage: a; seed 7",
+        "data: 500 positions labelled as in these files; "
+        "lineage: training lines of first, rest.gz; seed 7",
+    ]
+    ours = (tmp_path / "--data" / "gnubg.weights").read_bytes()
+    assert (tmp_path / "--upstream" / "gnubg.weights").read_bytes() == ours
+    # A checkpoint is of its positions, and taken up only with them.
+    arguments = ("--upstream", first, rest, "--out", tmp_path / "o", "--epochs", 1)
+    done = run("train", *arguments, **kept)
+    assert done.stdout.count(": resuming after epoch ") == 6
+    first.write_text("\n".join(lines[:99]))
+    done = run("train", *arguments, **kept)
+    assert done.stdout.count(": checkpoint of another recipe") == 6
+
+
+def test_upstream_usage(tmp_path: Path) -> None:
+    some = (PositionClass.CONTACT, PositionClass.RACE)
+    folder, path = _two_sources(tmp_path / "both", some)
+    for source, status, what in (
+        ((), 2, "one of the arguments --data --upstream is required"),
+        (
+            ("--data", folder, "--upstream", path),
+            2,
+            "argument --upstream: not allowed with argument --data",
+        ),
+        (("--upstream", path), 1, "--upstream: no position of class crashed"),
+        (("--data", folder), 1, "train.data: no position of class crashed"),
+        (
+            ("--upstream", path, path.with_name("other")),
+            1,
+            f"{path.with_name('other')}: cannot read: No such file or directory",
+        ),
+    ):
+        done = run("train", *source, "--out", tmp_path / "o")
+        assert done.returncode == status
+        assert done.stderr.splitlines()[-1] == f"gnubg_nn.train: error: {what}"
+        assert status == 2 or done.stderr.count("\n") == 1
+        assert done.stdout == ""
+    assert not (tmp_path / "o").exists()
 
 
 def test_evaluate(small: Path, trained: Path, tmp_path: Path) -> None:

@@ -1,13 +1,18 @@
 # SPDX-FileCopyrightText: 2026 dh-aibootstrap developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measures weights on the held-out positions.
+"""Measures weights on held-out positions, in a duel, and on benchmarks of gnubg-nn.
 
-    python3 -m gnubg_nn.evaluate WEIGHTS --data DIR --json FILE
+    python3 -m gnubg_nn.evaluate WEIGHTS [--data DIR] [--benchmark FILE ...]
+        [--engine DIR] [--against WEIGHTS] [--games N] [--json FILE]
 
-For each net: `error`, the rms of the money equity error; `probability_error`, the rms
-over the five outputs; `n` positions. Outputs pass through what gnubg does to them
-before it uses them (sanity.py); backgammons of races, which gnubg calculates without
-the net, are taken as right.
+With --data, for each net: `error`, the rms of the money equity error;
+`probability_error`, the rms over the five outputs; `n` positions. Outputs pass through
+what gnubg does to them before it uses them (sanity.py); backgammons of races, which
+gnubg calculates without the net, are taken as right. With --against, `other_error` is
+the error of those weights on the same positions, and `duel` what is won of them: `ppg`,
+its standard error `error`, and `games`. With --benchmark, what
+upstream/scores.py says; with --engine, gnubg itself judges the positions, bear-off
+databases and all.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ import argparse
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Sequence
 
@@ -23,12 +29,18 @@ import numpy as np
 import numpy.typing as npt
 
 from .classes import PositionClass
+from .command import jobs_option, run, seed_option
 from .dataset import HELD_OUT_FILE, Dataset, read_dataset
-from .errors import NNError, one_line
+from .duel import duel, even, read_nets
+from .engine.library import Engine
+from .errors import NNError
 from .net import Floats, Net, equity, forward
 from .nets import CLASS_OF_NET, INPUTS_OF_NET
 from .sanity import clamp
+from .upstream import scores
+from .upstream.benchmarks import read_benchmarks
 from .weights import NETS, read_weights
+from .workers import Workers
 
 PROGRAM = "gnubg_nn.evaluate"
 Metrics = dict[str, dict[str, float]]
@@ -84,9 +96,13 @@ def measure(nets: Sequence[Net], data: Dataset) -> Metrics:
 
 def table(metrics: Metrics) -> str:
     """Return the figures as lines of text."""
-    lines = [f"{'net':16} {'n':>6} {'equity error':>13} {'probability error':>18}"]
+    head = f"{'net':16} {'n':>6} {'equity error':>13} {'probability error':>18}"
+    others = any("other_error" in row for row in metrics.values())
+    lines = [head + f" {'of the other':>13}" * others]
     for name, row in metrics.items():
         figures = f"{row['error']:13.5f} {row['probability_error']:18.5f}"
+        if others:
+            figures += f" {row['other_error']:13.5f}"
         lines.append(f"{name:16} {row['n']:6d} {figures}")
     return "\n".join(lines)
 
@@ -94,27 +110,94 @@ def table(metrics: Metrics) -> str:
 def _write_json(path: Path, metrics: Metrics) -> None:
     beside = path.with_name(path.name + ".new")
     text = json.dumps(metrics, indent=1, allow_nan=False)
-    beside.write_text(text + "\n", encoding="ascii")
-    os.replace(beside, path)
+    try:
+        beside.write_text(text + "\n", encoding="ascii")
+        os.replace(beside, path)
+    except OSError as error:
+        raise NNError(f"{path}: cannot write: {error.strerror}") from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def compare(found: Metrics, other: Metrics) -> Metrics:
+    """Return the figures of six nets, with the equity errors of six others beside."""
+    return {
+        name: {**row, "other_error": other[name]["error"]}
+        for name, row in found.items()
+    }
+
+
+def _duel(
+    given: argparse.Namespace, nets: Sequence[Net], other: Sequence[Net]
+) -> Metrics:
+    with Workers(given.engine, given.jobs) as workers:
+        result = duel(workers, (nets, other), given.games // 2, given.seed, -1)
+    figures = {"ppg": result.ppg, "error": result.error, "games": result.games}
+    return {"duel": {name: round(value, 7) for name, value in figures.items()}}
+
+
+def _duel_line(metrics: Metrics) -> str:
+    row = metrics["duel"]
+    won = f"{row['ppg']:+.4f} points per game, standard error {row['error']:.4f}"
+    return f"duel: {won}, {row['games']:.0f} games"
+
+
+def _chances(nets: Sequence[Net], engine: Path | None) -> scores.Chances:
+    """Return what judges benchmark positions: the engine of a folder, or the nets."""
+    if engine is None:
+        return partial(scores.net_chances, nets)
+    judge = Engine(engine)
+    judge.load(nets)
+    return partial(scores.engine_chances, judge)
+
+
+def _run(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
+    if not given.data and not given.benchmark:
+        parser.error("--data or --benchmark: at least one is required")
+    if given.against and not given.engine:
+        parser.error("--against: a duel needs --engine")
+    nets = read_weights(given.weights)
+    other = given.against and read_nets(given.against)
+    data = given.data and read_dataset(given.data / HELD_OUT_FILE)
+    benchmark = given.benchmark and read_benchmarks(given.benchmark)
+    metrics: Metrics = {}
+    tables = []
+    if data:
+        metrics = measure(nets, data)
+        if other:
+            metrics = compare(metrics, measure(other, data))
+        tables.append(table(metrics))
+    if other:
+        found = _duel(given, nets, other)
+        metrics = {**metrics, **found}
+        tables.append(_duel_line(found))
+    if benchmark:
+        found = scores.measure_benchmark(benchmark, _chances(nets, given.engine))
+        metrics = {**metrics, **found}
+        tables.append(scores.table(found))
+    if given.json:
+        _write_json(given.json, metrics)
+    print("\n\n".join(tables))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=PROGRAM, allow_abbrev=False)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("--data", type=Path, help="folder of the data")
+    parser.add_argument("--benchmark", type=Path, nargs="+", help="files of gnubg-nn")
+    parser.add_argument("--engine", type=Path, help="folder of build")
+    parser.add_argument("--against", type=Path, help="weights to play against")
+    parser.add_argument("--games", type=even, default=100_000, help="of the duel")
+    parser.add_argument("--json", type=Path, help="where the figures go")
+    jobs_option(parser)
+    seed_option(parser)
+    return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog=PROGRAM, allow_abbrev=False)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data")
-    parser.add_argument("--json", type=Path, help="where the figures go")
-    given = parser.parse_args(arguments)
-    try:
-        nets = read_weights(given.weights)
-        metrics = measure(nets, read_dataset(given.data / HELD_OUT_FILE))
-        if given.json:
-            _write_json(given.json, metrics)
-    except (NNError, OSError) as error:
-        print(one_line(PROGRAM, error), file=sys.stderr)
-        return 1
-    print(table(metrics))
-    return 0
+    parser = _parser()
+    return run(parser, partial(_run, parser), arguments)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,16 @@ class Schedule:
         warm = min(1.0, (step + 1) / max(1, min(self.warm_up, steps // 10)))
         return self.rate * warm * 0.5 * (1 + math.cos(math.pi * step / steps))
 
+    def steps(self, positions: int) -> int:
+        """Return the steps of one epoch."""
+        return -(-positions // self.batch)
+
+    def rates(self, epoch: int, positions: int) -> list[float]:
+        """Return the learning rate of each step of epoch 1, 2, ..."""
+        each = self.steps(positions)
+        first = (epoch - 1) * each
+        return [self.rate_at(first + i, self.epochs * each) for i in range(each)]
+
 
 class Layers:
     """A flat vector of parameters, seen as the layers u, w2, v, b2."""

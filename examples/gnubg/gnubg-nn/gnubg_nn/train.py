@@ -3,6 +3,8 @@
 """Trains the six nets and writes gnubg.weights.
 
     python3 -m gnubg_nn.train --data DIR --out DIR [--epochs N] [--hidden N] [--jobs N]
+        [--backend numpy|torch]
+    python3 -m gnubg_nn.train --upstream FILE... --out DIR ...
 
 Each net is a process of its own with one BLAS thread, so that the number of jobs
 changes the time and nothing else. The seed comes from AIBOOTSTRAP_SEED; checkpoints
@@ -16,25 +18,24 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from . import __version__
+from .backend import BACKENDS, Backend, Trainer, choose
+from .backend.material import Material, encode
 from .checkpoint import State, load, save
-from .classes import PositionClass
+from .command import checkpoint_folder, count, jobs_option, run, seed_option, whole
 from .dataset import TRAIN_FILE, Dataset, read_dataset
-from .errors import NNError, one_line
-from .net import Floats, Net
-from .nets import CLASS_OF_NET, INPUTS_OF_NET
-from .optimise import Adam, Layers, Schedule, gradient, initial, order, size
-from .positions import CHEQUERS, Boards
+from .errors import NNError
+from .net import Net
+from .nets import CLASS_OF_NET
+from .optimise import Layers, Schedule, initial, order, size
+from .targets import free_outputs
+from .upstream.training import TrainingSet, read_training_lines
 from .weights import NETS, write_weights
 
 PROGRAM = "gnubg_nn.train"
@@ -50,158 +51,156 @@ PASSES = (1, 2, 2, 1, 2, 2)
 # The small pruning nets learn as well in large steps, in half the time.
 PRUNING_BATCH, PRUNING_RATE = 256, 2e-2
 
+Positions = Dataset | TrainingSet
+
 
 @dataclass(frozen=True)
 class Options:
-    """What decides the result, and where things are."""
+    """What decides the result, and where things are.
 
-    data: Path
+    Positions come from the folder `data`, or from upstream's files where it is None.
+    """
+
+    data: Path | None
+    upstream: tuple[Path, ...]
     epochs: int
     hidden: int
     seed: int
+    backend: Backend
     checkpoints: Path
 
 
-@dataclass(frozen=True)
-class Material:
-    """What one net is trained on: inputs, targets (n, 5), and outputs that count."""
-
-    inputs: Floats
-    targets: Floats
-    mask: Floats
-
-
-def free_outputs(boards: Boards, kind: PositionClass) -> Floats:
-    """Return 1 for the outputs (n, 5) that gnubg takes from the net, else 0.
-
-    Gammons against who has borne off are always 0 (eval.c:1709-1743); backgammons
-    of races are calculated (EvalRaceBG, eval.c:2022-2103).
-    """
-    mask = np.ones((len(boards), 5), np.float32)
-    off = boards.sum(axis=2, dtype=np.int64) < CHEQUERS
-    mask[off[:, 0], 1:3] = 0
-    mask[off[:, 1], 3:5] = 0
-    if kind == PositionClass.RACE:
-        mask[:, [2, 4]] = 0
-    return mask
+def read_positions(options: Options) -> Positions:
+    """Return the positions to learn from, some for every net; NNError otherwise."""
+    found: Positions
+    if options.data is None:
+        place, found = "--upstream", read_training_lines(options.upstream)
+    else:
+        place, found = TRAIN_FILE, read_dataset(options.data / TRAIN_FILE)
+    for kind in CLASS_OF_NET:
+        if not (found.classes == kind).any():
+            raise NNError(f"{place}: no position of class {kind.name.lower()}")
+    return found
 
 
-def material(data: Dataset, net: int) -> Material:
+def material(data: Positions, net: int) -> Material:
     """Return what the net with this place in the weights file learns from."""
     kind = CLASS_OF_NET[net]
     rows = np.flatnonzero(data.classes == kind)
-    if not rows.size:
-        raise NNError(f"{TRAIN_FILE}: no position of class {kind.name.lower()}")
     boards = data.boards[rows]
-    inputs = INPUTS_OF_NET[net](boards)
-    return Material(inputs, data.probabilities()[rows], free_outputs(boards, kind))
+    mask = free_outputs(boards, kind)
+    return Material(encode(net, boards), data.probabilities()[rows], mask)
 
 
-def hidden_units(options: Options, net: int) -> int:
-    """Return the hidden units: those asked for, but gnubg's own for pruning."""
-    main = not NETS[net].name.startswith("pruning")
-    return options.hidden if main else NETS[net].hidden
+@dataclass(frozen=True)
+class Course:
+    """How the net with this place in the weights file is trained."""
 
+    options: Options
+    net: int
+    digest: str
 
-def schedule_of(options: Options, net: int) -> Schedule:
-    """Return how the net with this place in the weights file is trained."""
-    epochs = options.epochs * PASSES[net]
-    if NETS[net].name.startswith("pruning"):
-        return Schedule(epochs, PRUNING_BATCH, PRUNING_RATE)
-    return Schedule(epochs)
+    @property
+    def name(self) -> str:
+        """Return what the net is called."""
+        return NETS[self.net].name
 
+    @property
+    def _pruning(self) -> bool:
+        return self.name.startswith("pruning")
 
-def recipe(options: Options, net: int, schedule: Schedule, digest: str) -> str:
-    """Return everything that decides the net's numbers, as one line."""
-    parts = {
-        "net": NETS[net].name,
-        "hidden": hidden_units(options, net),
-        "seed": options.seed,
-        "data": digest,
-        "version": __version__,
-        **asdict(schedule),
-    }
-    return json.dumps(parts, sort_keys=True)
+    @property
+    def hidden(self) -> int:
+        """Return the hidden units: those asked for, but gnubg's own for pruning."""
+        return NETS[self.net].hidden if self._pruning else self.options.hidden
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return the numbers of inputs and of hidden units."""
+        return NETS[self.net].inputs, self.hidden
 
-def _epoch(
-    layers: Layers,
-    adam: Adam,
-    data: Material,
-    rows: npt.NDArray[np.int64],
-    schedule: Schedule,
-    epoch: int,
-) -> float:
-    """Train one epoch in place; return the rms equity error met on the way."""
-    slope = Layers(np.empty_like(layers.flat), *layers.u.shape)
-    starts = range(0, len(rows), schedule.batch)
-    steps = schedule.epochs * len(starts)
-    squares = 0.0
-    for index, start in enumerate(starts):
-        part = rows[start : start + schedule.batch]
-        target, mask = data.targets[part], data.mask[part]
-        y = gradient(layers, data.inputs[part], target, mask, slope)
-        number = (epoch - 1) * len(starts) + index
-        rate = schedule.rate_at(number, steps)
-        adam.step(layers.flat, slope.flat, rate, number + 1)
-        error = (y - target) * mask
-        error[:, 0] *= 2
-        error[:, 3:] *= -1
-        total = error.sum(axis=1)
-        squares += float(np.dot(total, total))
-    return float(np.sqrt(squares / len(rows)))
+    @property
+    def schedule(self) -> Schedule:
+        """Return epochs, batch and rate."""
+        epochs = self.options.epochs * PASSES[self.net]
+        if self._pruning:
+            return Schedule(epochs, PRUNING_BATCH, PRUNING_RATE)
+        return Schedule(epochs)
+
+    @property
+    def recipe(self) -> str:
+        """Return everything that decides the net's numbers, as one line."""
+        backend = self.options.backend
+        parts = {
+            "net": self.name,
+            "hidden": self.hidden,
+            "seed": self.options.seed,
+            "data": self.digest,
+            "version": __version__,
+            "backend": backend.name,
+            "device": backend.device,
+            **asdict(self.schedule),
+        }
+        return json.dumps(parts, sort_keys=True)
+
+    @property
+    def path(self) -> Path:
+        """Return where the checkpoint is."""
+        return self.options.checkpoints / f"{self.name}.npz"
+
+    def load(self) -> State | None:
+        """Return the checkpoint, None where there is none; NNError if damaged."""
+        return load(self.path, self.recipe, size(*self.shape))
+
+    def beginning(self) -> State:
+        """Return the state before the first epoch."""
+        zeros = np.zeros(size(*self.shape), np.float32)
+        flat = initial(self.options.seed, self.net, *self.shape)
+        return State(0, flat, zeros, zeros)
 
 
 def train_net(options: Options, net: int, parent: int | None = None) -> None:
     """Train one net to its last epoch, leaving its state in the checkpoint folder."""
-    name = NETS[net].name
-    data = read_dataset(options.data / TRAIN_FILE)
-    schedule = schedule_of(options, net)
-    line = recipe(options, net, schedule, data.digest)
-    path = options.checkpoints / f"{name}.npz"
-    hidden = hidden_units(options, net)
-    count = size(NETS[net].inputs, hidden)
+    data = read_positions(options)
+    course = Course(options, net, data.digest)
     try:
-        state = load(path, line, count)
+        state = course.load()
     except NNError as error:
-        print(f"{name}: starting anew: {error}", flush=True)
+        print(f"{course.name}: starting anew: {error}", flush=True)
         state = None
     if state is None:
-        zeros = np.zeros(count, np.float32)
-        flat = initial(options.seed, net, NETS[net].inputs, hidden)
-        state = State(0, flat, zeros, zeros.copy())
+        state = course.beginning()
     else:
-        print(f"{name}: resuming after epoch {state.epoch}", flush=True)
-    if state.epoch < schedule.epochs:
-        _train_from(options, net, material(data, net), schedule, state, line, parent)
+        print(f"{course.name}: resuming after epoch {state.epoch}", flush=True)
+    if state.epoch < course.schedule.epochs:
+        lesson = material(data, net)
+        # The positions of the other nets make room.
+        del data
+        vectors = state.flat, state.mean, state.square
+        trainer = options.backend.trainer(lesson, course.hidden, vectors)
+        _train_from(course, trainer, len(lesson.inputs), state.epoch, parent)
 
 
 def _train_from(
-    options: Options,
-    net: int,
-    data: Material,
-    schedule: Schedule,
-    state: State,
-    line: str,
-    parent: int | None,
+    course: Course, trainer: Trainer, positions: int, finished: int, parent: int | None
 ) -> None:
-    name = NETS[net].name
-    path = options.checkpoints / f"{name}.npz"
-    adam = Adam(len(state.flat))
-    adam.mean[:], adam.square[:] = state.mean, state.square
-    layers = Layers(state.flat, NETS[net].inputs, hidden_units(options, net))
+    """Train the epochs after those that are finished."""
+    name, schedule = course.name, course.schedule
     every = max(1, schedule.epochs // REPORTS)
     begin = time.monotonic()
-    for epoch in range(state.epoch + 1, schedule.epochs + 1):
+    for epoch in range(finished + 1, schedule.epochs + 1):
         if parent is not None and os.getppid() != parent:
             raise NNError(f"{name}: the parent process is gone")
-        rows = order(options.seed, net, epoch, len(data.inputs))
-        error = _epoch(layers, adam, data, rows, schedule, epoch)
-        if not np.isfinite(error) or not np.isfinite(layers.flat).all():
+        rows = order(course.options.seed, course.net, epoch, positions)
+        rates = schedule.rates(epoch, positions)
+        before = (epoch - 1) * len(rates)
+        error = trainer.epoch(rows, schedule.batch, rates, before)
+        vectors = trainer.vectors()
+        if not np.isfinite(error) or not np.isfinite(vectors[0]).all():
             raise NNError(f"{name}: epoch {epoch}: numbers that are not finite")
         last = epoch == schedule.epochs
         if last or epoch % CHECKPOINT_EVERY == 0:
-            save(path, line, State(epoch, layers.flat, adam.mean, adam.square))
+            save(course.path, course.recipe, State(epoch, *vectors))
         if last or epoch % every == 0:
             spent = time.monotonic() - begin
             done = f"epoch {epoch}/{schedule.epochs}"
@@ -215,9 +214,14 @@ def _worker_environment() -> dict[str, str]:
 
 
 def _start(options: Options, net: int) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", PROGRAM, "--data", str(options.data)]
+    command = [sys.executable, "-m", PROGRAM]
+    if options.data is None:
+        command += ["--upstream", *map(str, options.upstream)]
+    else:
+        command += ["--data", str(options.data)]
     command += ["--out", str(options.checkpoints), "--seed", str(options.seed)]
     command += ["--epochs", str(options.epochs), "--hidden", str(options.hidden)]
+    command += ["--backend", options.backend.name]
     command += ["--net", str(net), "--parent", str(os.getpid())]
     return subprocess.Popen(command, env=_worker_environment())
 
@@ -244,83 +248,80 @@ def train_all(options: Options, jobs: int, digest: str) -> list[Net]:
         for process in running.values():
             process.kill()
             process.wait()
-    return [_finished(options, net, digest) for net in range(len(NETS))]
+    return [_finished(Course(options, net, digest)) for net in range(len(NETS))]
 
 
-def _finished(options: Options, net: int, digest: str) -> Net:
-    schedule = schedule_of(options, net)
-    hidden = hidden_units(options, net)
-    path = options.checkpoints / f"{NETS[net].name}.npz"
-    count = size(NETS[net].inputs, hidden)
-    state = load(path, recipe(options, net, schedule, digest), count)
-    if state is None or state.epoch != schedule.epochs:
-        raise NNError(f"{path}: no finished net")
-    return Layers(state.flat, NETS[net].inputs, hidden).net()
+def _finished(course: Course) -> Net:
+    state = course.load()
+    if state is None or state.epoch != course.schedule.epochs:
+        raise NNError(f"{course.path}: no finished net")
+    return Layers(state.flat, *course.shape).net()
 
 
-@contextmanager
-def checkpoint_folder(out: Path) -> Iterator[Path]:
-    """Yield AIBOOTSTRAP_CHECKPOINT_DIR, or a folder in `out` that goes afterwards."""
-    kept = os.environ.get("AIBOOTSTRAP_CHECKPOINT_DIR", "")
-    if kept:
-        Path(kept).mkdir(parents=True, exist_ok=True)
-        yield Path(kept)
-    else:
-        with tempfile.TemporaryDirectory(prefix=".checkpoints-", dir=out) as folder:
-            yield Path(folder)
-
-
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 19):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number")
-    return int(text)
+def _backend_name(text: str) -> str:
+    if text not in BACKENDS:
+        expected = " or ".join(BACKENDS)
+        raise argparse.ArgumentTypeError(f"{text!r}: expected {expected}")
+    return text
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=PROGRAM, allow_abbrev=False)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, help="folder of the data")
+    source.add_argument(
+        "--upstream",
+        type=Path,
+        nargs="+",
+        default=(),
+        metavar="FILE",
+        help="training lines of upstream's gnubg-nn instead, for all classes",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the weights")
-    parser.add_argument("--epochs", type=_whole, default=60)
-    parser.add_argument("--hidden", type=_whole, default=128, help="multiple of 8")
-    jobs = os.environ.get("OMP_NUM_THREADS", "1")
-    parser.add_argument("--jobs", type=_whole, default=jobs, help="processes at once")
-    seed = os.environ.get("AIBOOTSTRAP_SEED") or "1"
-    parser.add_argument("--seed", type=_whole, default=seed)
-    parser.add_argument("--net", type=_whole, help=argparse.SUPPRESS)
-    parser.add_argument("--parent", type=_whole, help=argparse.SUPPRESS)
+    parser.add_argument("--epochs", type=count, default=60)
+    parser.add_argument("--hidden", type=whole, default=128, help="multiple of 8")
+    parser.add_argument(
+        "--backend",
+        type=_backend_name,
+        default=BACKENDS[0],
+        help="numpy (default), or torch with CUDA where there is a device",
+    )
+    jobs_option(parser)
+    seed_option(parser)
+    parser.add_argument("--net", type=whole, help=argparse.SUPPRESS)
+    parser.add_argument("--parent", type=whole, help=argparse.SUPPRESS)
     return parser
 
 
 def _run(given: argparse.Namespace) -> None:
-    if not given.epochs or not given.jobs:
-        raise NNError("--epochs and --jobs: 0: expected at least 1")
     if not given.hidden or given.hidden % 8 or given.hidden > 1024:
         found = f"--hidden: {given.hidden}: expected a multiple of 8 up to 1024"
         raise NNError(found)
-    options = Options(given.data, given.epochs, given.hidden, given.seed, given.out)
+    options = Options(
+        data=given.data,
+        upstream=tuple(given.upstream),
+        epochs=given.epochs,
+        hidden=given.hidden,
+        seed=given.seed,
+        backend=choose(given.backend),
+        checkpoints=given.out,
+    )
     if given.net is not None:
         train_net(options, given.net, given.parent)
         return
+    data = read_positions(options)
+    digest, made = data.digest, f"{len(data.keys)} positions labelled {data.labelling}"
     given.out.mkdir(parents=True, exist_ok=True)
-    data = read_dataset(given.data / TRAIN_FILE)
-    made = f"{len(data.keys)} positions labelled {data.labelling}"
     print(f"data: {made}; lineage: {data.lineage}; seed {given.seed}", flush=True)
+    del data
     with checkpoint_folder(given.out) as folder:
-        nets = train_all(replace(options, checkpoints=folder), given.jobs, data.digest)
+        nets = train_all(replace(options, checkpoints=folder), given.jobs, digest)
         write_weights(given.out / WEIGHTS_FILE, nets)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    try:
-        _run(_parser().parse_args(arguments))
-    except (NNError, OSError) as error:
-        print(one_line(PROGRAM, error), file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(one_line(PROGRAM, NNError("interrupted")), file=sys.stderr)
-        return 130
-    return 0
+    return run(_parser(), _run, arguments)
 
 
 if __name__ == "__main__":
