@@ -611,6 +611,19 @@ def test_positions_of_games(engine: Engine) -> None:
     assert found.tobytes() == np.ascontiguousarray(records["value"]).tobytes()
 
 
+def test_moves_are_those_of_games(engine: Engine) -> None:
+    plain = PlayOptions(5, 0, False, False, 0.5, 0.0, 1, 0.0, 1)
+    records = engine.play(plain, 0, 4)
+    same = np.flatnonzero(records["game"][1:] == records["game"][:-1])
+    before, after = records["key"][same], records["key"][same + 1]
+    dice = [(low, high) for high in range(1, 7) for low in range(1, high + 1)]
+    reached = [engine.moves(before, np.full((len(same), 2), d)) for d in dice]
+    assert (np.stack(reached) == after).all(axis=2).any(axis=0).all()
+    for wrong in (np.zeros((len(same), 2)), np.ones((3, 2)), np.full((1, 2), 7)):
+        with pytest.raises(ValueError, match=r"dice: expected \(n, 2\) numbers"):
+            engine.moves(before[: max(1, len(wrong))], wrong)
+
+
 def test_how_games_begin(engine: Engine) -> None:
     start = keys_from_boards(start_position()).tobytes()
     for share, wanted in ((0.0, 40), (1.0, 0)):

@@ -200,6 +200,10 @@ def test_usage(weights: Path, tmp_path: Path) -> None:
             [weights, "--benchmark"],
             "argument --benchmark: expected at least one argument",
         ),
+        (
+            [weights, "--data", "x", "--against", weights],
+            "--against: a duel needs --engine",
+        ),
         (["--data", "x"], "the following arguments are required: weights"),
     ):
         done = _evaluate(*arguments, "--json", tmp_path / "m")

@@ -16,7 +16,7 @@ import pytest
 from nn_support import command, environment, run
 
 from gnubg_nn.dataset import HELD_OUT_FILE, TRAIN_FILE, read_dataset
-from gnubg_nn.label import unique
+from gnubg_nn.label import _rules, unique
 from gnubg_nn.learn import CURRICULUM, Phase, generations, scaled
 from gnubg_nn.engine.library import RECORD
 from gnubg_nn.weights import read_weights
@@ -33,10 +33,12 @@ def learn(engine: Path, out: Path, jobs: int, **more: str) -> str:
     return done.stdout
 
 
-def label(engine: Path, learnt: Path, out: Path, jobs: int, **more: str) -> str:
+def label(
+    engine: Path, learnt: Path, out: Path, jobs: int, *flags: str, **more: str
+) -> str:
     done = run(
         "label", "--engine", engine, "--weights", learnt / "learnt.weights",
-        "--out", out, "--scale", "0.002", "--jobs", jobs, **more,
+        "--out", out, "--scale", "0.002", "--jobs", jobs, *flags, **more,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
@@ -185,10 +187,25 @@ def test_labelling_goes_on_where_it_was(
 def test_data_of_the_games(labelled: Path) -> None:
     train, held = (read_dataset(labelled / n) for n in (TRAIN_FILE, HELD_OUT_FILE))
     assert train.lineage == held.lineage == "self-play"
-    assert train.labelling == "games without luck, lambda 0.7"
+    assert train.labelling == "games without luck, lambda 0.6"
     assert held.labelling == "rollouts, 36 games without luck"
     own = {key.tobytes() for key in train.keys}
     assert not own & {key.tobytes() for key in held.keys}
+
+
+def test_a_draft_is_the_training_positions(
+    engine_folder: Path, learnt: Path, labelled: Path, tmp_path: Path
+) -> None:
+    label(engine_folder, learnt, tmp_path, 2, "--draft")
+    assert [path.name for path in tmp_path.iterdir()] == [TRAIN_FILE]
+    ours = (tmp_path / TRAIN_FILE).read_bytes()
+    assert ours == (labelled / TRAIN_FILE).read_bytes()
+
+
+def test_every_fourth_part_is_played_wildly() -> None:
+    rules = [_rules(part, 1) for part in range(8)]
+    assert [r.explore_share for r in rules] == ([0.03] * 3 + [0.25]) * 2
+    assert [r.generation for r in rules] == list(range(1_000_000, 1_000_008))
 
 
 def test_a_position_of_two_games_is_for_training() -> None:

@@ -21,7 +21,9 @@ from gnubg_nn.net import Floats, equity
 from gnubg_nn.positions import Boards, ids_from_keys, keys_from_boards, start_position
 from gnubg_nn.upstream.benchmarks import Moves, read_benchmarks
 from gnubg_nn.upstream.scores import (
+    Judge,
     losses_of_choices,
+    losses_of_moves,
     measure_benchmark,
     net_chances,
     over_chances,
@@ -419,6 +421,23 @@ def test_choices() -> None:
     assert str(caught.value) == f"{name} net: outputs that are not finite"
 
 
+def test_an_unlisted_move_loses_what_the_last_listed_does() -> None:
+    candidates = random_boards(5, 5)
+    moves = Moves(
+        candidates[:3],
+        np.ones((3, 2), np.int64),
+        candidates,
+        np.array([0, 0, 0, 1, 2]),
+        np.array([0, 0.25, 0.5, 0.125, 0]),
+        np.zeros(3),
+    )
+    second, unlisted = candidates[1], random_boards(1, 9)[0]
+    after = np.stack([second, unlisted, candidates[4]])
+    assert losses_of_moves(moves, after).tolist() == [0.25, 0.125, 0]
+    after = np.stack([unlisted, candidates[3], unlisted])
+    assert losses_of_moves(moves, after).tolist() == [0.5, 0.125, 0]
+
+
 def test_chances_are_those_of_the_engine(
     debian_weights: Path, engine_folder: Path
 ) -> None:
@@ -453,7 +472,7 @@ def test_figures_of_a_benchmark(tmp_path: Path) -> None:
         return found
 
     # Where the hit stands second it is chosen, and loses; in the last game nothing can.
-    assert measure_benchmark(benchmark, chances) == {
+    assert measure_benchmark(benchmark, Judge(chances)) == {
         "contact-benchmark": {"n": 4, "error_rate": 37.5, "wrong": 0.75},
         "race-benchmark": {"n": 1, "error_rate": 0, "wrong": 0},
         "contact-rollouts": {"n": 2, "error": round(0.005**0.5, 7)},

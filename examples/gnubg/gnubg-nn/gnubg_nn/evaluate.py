@@ -142,13 +142,13 @@ def _duel_line(metrics: Metrics) -> str:
     return f"duel: {won}, {row['games']:.0f} games"
 
 
-def _chances(nets: Sequence[Net], engine: Path | None) -> scores.Chances:
-    """Return what judges benchmark positions: the engine of a folder, or the nets."""
+def _judge(nets: Sequence[Net], engine: Path | None) -> scores.Judge:
+    """Return who judges benchmark positions: the engine of a folder, or the nets."""
     if engine is None:
-        return partial(scores.net_chances, nets)
-    judge = Engine(engine)
-    judge.load(nets)
-    return partial(scores.engine_chances, judge)
+        return scores.nets_as_judge(nets)
+    gnubg = Engine(engine)
+    gnubg.load(nets)
+    return scores.engine_as_judge(gnubg)
 
 
 def _run(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
@@ -172,9 +172,10 @@ def _run(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
         metrics = {**metrics, **found}
         tables.append(_duel_line(found))
     if benchmark:
-        found = scores.measure_benchmark(benchmark, _chances(nets, given.engine))
+        judge = _judge(nets, given.engine)
+        found = scores.measure_benchmark(benchmark, judge)
         metrics = {**metrics, **found}
-        tables.append(scores.table(found))
+        tables.append(scores.table(found, judge))
     if given.json:
         _write_json(given.json, metrics)
     print("\n\n".join(tables))

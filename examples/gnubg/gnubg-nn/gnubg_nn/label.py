@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Makes the data files: games of the learnt nets, each position with its chances.
 
-    python3 -m gnubg_nn.label --engine DIR --weights FILE --out DIR [--scale X]
+    python3 -m gnubg_nn.label --engine DIR --weights FILE --out DIR [--draft]
 
 Training positions have what their game says of them: one ply of search and the later
 changes of mind, without the luck of the dice. Held-out positions, out of other games,
@@ -15,9 +15,9 @@ import argparse
 import hashlib
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Callable, Sequence
+from typing import Any, Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -35,9 +35,9 @@ from .workers import Workers
 
 PROGRAM = "gnubg_nn.label"
 LINEAGE = "self-play"
-LAMBDA = 0.7
+LAMBDA = 0.6
 TRIALS = 36
-GAMES = 50_000
+GAMES = 45_000
 GAMES_PER_FILE = 2_500
 GAMES_PER_TASK = 125
 POSITIONS_PER_FILE = 200
@@ -45,9 +45,18 @@ POSITIONS_PER_FILE = 200
 HELD_OUT_SHARE = 25
 # Positions by class: training, held-out.
 QUOTA = {
-    PositionClass.CONTACT: (750_000, 1_000),
-    PositionClass.CRASHED: (250_000, 500),
+    PositionClass.CONTACT: (1_000_000, 1_000),
+    PositionClass.CRASHED: (180_000, 500),
     PositionClass.RACE: (200_000, 500),
+}
+# Every fourth part of the games: good play never comes to positions that a net must
+# know all the same, as a race with two men far behind.
+WILD_EVERY = 4
+WILD: dict[str, Any] = {
+    "random_share": 0.5,
+    "random_plies": 40,
+    "explore_share": 0.25,
+    "explore_choices": 6,
 }
 # Apart from the generations that learnt.
 GENERATION = 1_000_000
@@ -92,19 +101,27 @@ def scaled(number: int, scale: float) -> int:
     return max(1, round(number * scale))
 
 
+def _rules(part: int, seed: int) -> PlayOptions:
+    """Return how the games of a part are played: as well as can be, or wildly."""
+    rules = PlayOptions(
+        seed=seed,
+        generation=GENERATION + part,
+        pruning=True,
+        all_rolls=True,
+        lambda_=LAMBDA,
+    )
+    if part % WILD_EVERY == WILD_EVERY - 1:
+        return replace(rules, **WILD)
+    return rules
+
+
 def play(workers: Workers, nets: Sequence[Net], options: Options) -> Records:
     """Return the positions of all games, which are numbered through."""
     games = scaled(GAMES, options.scale)
     parts = []
     for number, first in enumerate(range(0, games, GAMES_PER_FILE)):
         count = min(GAMES_PER_FILE, games - first)
-        rules = PlayOptions(
-            seed=options.seed,
-            generation=GENERATION + number,
-            pruning=True,
-            all_rolls=True,
-            lambda_=LAMBDA,
-        )
+        rules = _rules(number, options.seed)
         part = _once(
             options.kept / f"{options.recipe}-games-{first}-{count}.npy",
             lambda: workers.play(nets, rules, count, GAMES_PER_TASK),
@@ -176,18 +193,23 @@ def _write(path: Path, labelling: str, keys: Keys, labels: Labels) -> None:
     print(f"{path.name}: {len(keys)} positions, {size} bytes", flush=True)
 
 
-def make(options: Options, nets: Sequence[Net], out: Path, jobs: int) -> None:
-    """Write both data files into `out`."""
+def make(
+    options: Options, nets: Sequence[Net], out: Path, jobs: int, draft: bool
+) -> None:
+    """Write both data files into `out`; of a draft the training positions alone."""
     with Workers(options.engine, jobs) as workers:
         records = play(workers, nets, options)
         random = np.random.Generator(np.random.Philox(seed=options.seed))
         training, held = choose(records, options.scale, random)
+        engine = Engine(options.engine)
+        how = f"games without luck, lambda {LAMBDA}"
+        _write(out / TRAIN_FILE, how, training.keys, _sane(engine, training))
+        if draft:
+            return
         rolled = roll_out(workers, nets, options, held.keys)
-    engine = Engine(options.engine)
-    how = f"games without luck, lambda {LAMBDA}"
-    _write(out / TRAIN_FILE, how, training.keys, _sane(engine, training))
     held = Split(held.keys, rolled[:, :5])
-    print(f"standard error of the rollouts: {np.sqrt(np.mean(rolled[:, 5] ** 2)):.4f}")
+    spread = float(np.sqrt(np.mean(rolled[:, 5] ** 2)))
+    print(f"standard error of the rollouts: {spread:.4f}", flush=True)
     how = f"rollouts, {TRIALS} games without luck"
     _write(out / HELD_OUT_FILE, how, held.keys, _sane(engine, held))
 
@@ -206,7 +228,7 @@ def _run(given: argparse.Namespace) -> None:
     with checkpoint_folder(given.out) as kept:
         name = recipe(given.weights, given.seed)
         options = Options(given.engine, kept, given.seed, given.scale, name)
-        make(options, nets, given.out, given.jobs)
+        make(options, nets, given.out, given.jobs, given.draft)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -215,6 +237,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--weights", type=Path, required=True, help="who plays")
     parser.add_argument("--out", type=Path, required=True, help="folder of the data")
     parser.add_argument("--scale", type=factor, default=1.0, help="of the numbers")
+    parser.add_argument("--draft", action="store_true", help="no held-out positions")
     jobs_option(parser)
     seed_option(parser)
     return parser

@@ -583,6 +583,24 @@ engine_evaluate(const unsigned char *keys, size_t n, int plies, int pruning, flo
     return n;
 }
 
+/* Fill `after` (n, 10) with the positions after player 0's best move at 0-ply, the
+ * opponent on roll, for dice (n, 2). */
+EXPORT size_t
+engine_moves(const unsigned char *dice, const unsigned char *keys, size_t n, unsigned char *after)
+{
+    TanBoard board;
+    let_play(0);
+    for (size_t i = 0; i < n; i++) {
+        unsigned int const pair[2] = { dice[2 * i], dice[2 * i + 1] };
+        float out[NUM_OUTPUTS];
+        if (!board_of(keys + 10 * i, board))
+            return i;
+        play_best(board, pair, 0, out, 1, NULL);
+        key_of((ConstTanBoard) board, after + 10 * i);
+    }
+    return n;
+}
+
 /* What gnubg does to chances before it uses them (SanityCheck, eval.c:1637-1774). */
 EXPORT size_t
 engine_sanity(const unsigned char *keys, size_t n, float *chances)

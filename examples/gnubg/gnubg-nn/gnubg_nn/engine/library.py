@@ -154,6 +154,19 @@ class Engine:
         self._over("evaluate", [], keys, [*flags, _pointer(out)])
         return out
 
+    def moves(self, keys: Keys, dice: npt.NDArray[Any]) -> Keys:
+        """Return the keys (n, 10) after player 0's best moves at 0-ply.
+
+        dice is (n, 2), 1 to 6; afterwards the opponent is on roll.
+        """
+        self._check_loaded(0)
+        rolls = np.ascontiguousarray(dice, np.uint8)
+        if rolls.shape != (len(keys), 2) or not np.isin(rolls, range(1, 7)).all():
+            raise ValueError("dice: expected (n, 2) numbers from 1 to 6")
+        out = np.empty((len(keys), KEY_BYTES), np.uint8)
+        self._over("moves", [_pointer(rolls)], keys, [_pointer(out)])
+        return out
+
     def sanity(self, keys: Keys, chances: Floats) -> Floats:
         """Return chances (n, 5) as gnubg corrects them for these positions."""
         out = np.array(chances, np.float32, order="C")

@@ -3,14 +3,16 @@
 """How well nets play benchmark positions, in upstream's measure.
 
 The move error of upstream (scripts/train/referr.py:70-103) is what the net's choice
-at 0-ply loses by the benchmark's rollouts, on average. Upstream lets the net choose
-among all legal moves, and a choice that isn't listed counts as the worst listed one;
-here it is made among the listed moves alone. The figure is therefore somewhat low for
-a net that would have played what nobody listed.
+at 0-ply loses by the benchmark's rollouts, on average. With an engine the choice is
+among all legal moves, as upstream's, and one that isn't listed counts as the worst
+listed one. Without, it is among the listed moves alone, and the figure is somewhat low
+for nets that would have played what nobody listed.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from typing import Callable, Sequence
 
 import numpy as np
@@ -21,13 +23,15 @@ from ..engine.library import Engine
 from ..errors import NNError
 from ..net import OUTPUTS, Floats, Net, equity
 from ..nets import evaluate
-from ..positions import CHEQUERS, Boards, keys_from_boards
+from ..positions import CHEQUERS, Boards, boards_from_keys, keys_from_boards
 from ..sanity import clamp
 from .benchmarks import Benchmark, Moves, Rolled
 
 Metrics = dict[str, dict[str, float]]
 # Boards (n, 2, 25) in, chances (n, 5) for who is on roll out.
 Chances = Callable[[Boards], Floats]
+# Boards and dice in, boards after the best moves out.
+Choices = Callable[[Boards, npt.NDArray[np.int64]], Boards]
 
 _BACKGAMMONS = [2, 4]
 # The order of tables; the bear-off classes come last.
@@ -77,9 +81,33 @@ def _net_chances(
     return out
 
 
-def engine_chances(engine: Engine, boards: Boards) -> Floats:
-    """Return gnubg's own chances (n, 5) with the nets that its player 0 has."""
-    return engine.evaluate(keys_from_boards(boards))
+@dataclass(frozen=True)
+class Judge:
+    """Who judges benchmarks: chances of positions, and choices where it has them.
+
+    `choices` takes boards (n, 2, 25) and dice (n, 2) and returns the boards after the
+    best legal moves, the opponent on roll.
+    """
+
+    chances: Chances
+    choices: Choices | None = None
+
+
+def nets_as_judge(nets: Sequence[Net]) -> Judge:
+    """Return the six nets without any engine: they choose among listed moves."""
+    return Judge(partial(net_chances, nets))
+
+
+def engine_as_judge(engine: Engine) -> Judge:
+    """Return gnubg itself, with the nets that its player 0 has."""
+
+    def chances(boards: Boards) -> Floats:
+        return engine.evaluate(keys_from_boards(boards))
+
+    def choices(boards: Boards, dice: npt.NDArray[np.int64]) -> Boards:
+        return boards_from_keys(engine.moves(keys_from_boards(boards), dice))
+
+    return Judge(chances, choices)
 
 
 def _finite(chances: Chances, boards: Boards) -> npt.NDArray[np.float64]:
@@ -105,6 +133,25 @@ def losses_of_choices(moves: Moves, chances: Chances) -> npt.NDArray[np.float64]
     firsts = np.searchsorted(moves.entry, np.arange(len(moves.boards)))
     losses: npt.NDArray[np.float64] = moves.losses[order[firsts]]
     return losses
+
+
+def losses_of_moves(moves: Moves, after: Boards) -> npt.NDArray[np.float64]:
+    """Return what moves that lead to these boards (n, 2, 25) lose, (n,), in points.
+
+    One that isn't listed loses what the last listed one does.
+    """
+    same = (moves.candidates == after[moves.entry]).all(axis=(1, 2))
+    last = np.searchsorted(moves.entry, np.arange(len(after)), "right") - 1
+    losses: npt.NDArray[np.float64] = moves.losses[last]
+    found = np.flatnonzero(same)
+    losses[moves.entry[found]] = moves.losses[found]
+    return losses
+
+
+def _losses(moves: Moves, judge: Judge) -> npt.NDArray[np.float64]:
+    if judge.choices is None or not len(moves.boards):
+        return losses_of_choices(moves, judge.chances)
+    return losses_of_moves(moves, judge.choices(moves.boards, moves.dice))
 
 
 def _move_figures(losses: npt.NDArray[np.float64]) -> dict[str, float]:
@@ -147,7 +194,7 @@ def _equity_errors(rolled: Rolled, chances: Chances) -> npt.NDArray[np.float64]:
     return errors
 
 
-def measure_benchmark(benchmark: Benchmark, chances: Chances) -> Metrics:
+def measure_benchmark(benchmark: Benchmark, judge: Judge) -> Metrics:
     """Return the figures by class of the position before the roll.
 
     `CLASS-benchmark`: n moves; error_rate, the mean loss in thousandths of a point;
@@ -155,8 +202,8 @@ def measure_benchmark(benchmark: Benchmark, chances: Chances) -> Metrics:
     root mean square of the money equity's error.
     """
     moves, rolled = benchmark.moves, benchmark.rolled
-    losses = losses_of_choices(moves, chances)
-    errors = _equity_errors(rolled, chances)
+    losses = _losses(moves, judge)
+    errors = _equity_errors(rolled, judge.chances)
     played = _by_class(moves.boards, losses, _move_figures)
     judged = _by_class(rolled.boards, errors, _rollout_figures)
     return {
@@ -165,13 +212,14 @@ def measure_benchmark(benchmark: Benchmark, chances: Chances) -> Metrics:
     }
 
 
-def table(metrics: Metrics) -> str:
+def table(metrics: Metrics, judge: Judge) -> str:
     """Return the figures as lines of text."""
+    among = "listed" if judge.choices is None else "legal"
     moves = {name: row for name, row in metrics.items() if "error_rate" in row}
     rolled = {name: row for name, row in metrics.items() if "error_rate" not in row}
     lines = []
     if moves:
-        head = f"{'choice among listed moves':26} {'n':>7}"
+        head = f"{f'choice among {among} moves':26} {'n':>7}"
         lines.append(f"{head} {'error rate':>11} {'not best':>9}")
     for name, row in moves.items():
         figures = f"{row['error_rate']:11.3f} {row['wrong']:9.2%}"
