@@ -14,6 +14,8 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parents[1] / "examples" / "gnubg" / "gnubg-nn"
 DATA = PACKAGE / "data"
+# What gnubg 1.07.001 itself said at 0-ply of 20,000 positions: the truth for formulas.
+STOCK = HERE / "stock"
 
 for folder in (PACKAGE, HERE / "oracle"):
     if str(folder) not in sys.path:
@@ -57,15 +59,15 @@ def run(
     )
 
 
-def held_out() -> Dataset:
-    """Return the shipped held-out positions."""
-    return read_dataset(DATA / HELD_OUT_FILE)
+def judged() -> Dataset:
+    """Return positions of all classes with gnubg's own evaluations."""
+    return read_dataset(STOCK / HELD_OUT_FILE)
 
 
 def write_subset(folder: Path, every: int) -> Path:
-    """Write a small pair of data files out of the held-out positions."""
+    """Write a small pair of data files out of positions that gnubg judged."""
     folder.mkdir(parents=True, exist_ok=True)
-    data = held_out()
+    data = judged()
     for name, start in ((TRAIN_FILE, 0), (HELD_OUT_FILE, 1)):
         keys, labels = data.keys[start::every], data.labels[start::every]
         write_dataset(folder / name, data.lineage, data.labelling, keys, labels)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from nn_support import environment, held_out, random_boards, run, write_subset
+from nn_support import environment, judged, random_boards, run, write_subset
 
 from gnubg_nn.backend import Trainer, Vectors, choose
 from gnubg_nn.backend.material import Material, encode, in_bytes
@@ -33,7 +33,7 @@ CONTACT, RACE = 0, 1
 
 
 def _material(net: int, count: int) -> Material:
-    data = held_out()
+    data = judged()
     kind = CLASS_OF_NET[net]
     rows = np.flatnonzero(data.classes == kind)[:count]
     mask = free_outputs(data.boards[rows], kind)

@@ -11,7 +11,7 @@ from typing import Callable
 
 import numpy as np
 import pytest
-from nn_support import DATA, held_out
+from nn_support import DATA, judged
 
 from gnubg_nn.classes import PositionClass
 from gnubg_nn.dataset import (
@@ -29,7 +29,7 @@ COUNT = 40
 
 
 def _sample() -> tuple[Keys, Labels]:
-    data = held_out()
+    data = judged()
     return data.keys[:: 20000 // COUNT].copy(), data.labels[:: 20000 // COUNT].copy()
 
 
@@ -66,19 +66,18 @@ def test_shipped_data() -> None:
     total = 0
     keys = []
     for name, contact, crashed, race in (
-        (TRAIN_FILE, 100_000, 50_000, 50_000),
-        (HELD_OUT_FILE, 10_000, 5_000, 5_000),
+        (TRAIN_FILE, 500_000, 100_000, 100_000),
+        (HELD_OUT_FILE, 1_000, 500, 500),
     ):
         data = read_dataset(DATA / name)
         counts = np.bincount(data.classes, minlength=6)
         assert counts[PositionClass.CONTACT] >= contact
         assert counts[PositionClass.CRASHED] >= crashed
         assert counts[PositionClass.RACE] >= race
-        assert data.lineage == "gnubg 1.07.001 weights"
-        assert data.labelling == "0-ply cubeless"
+        assert data.lineage == "self-play"
         keys.append(data.keys)
         total += (DATA / name).stat().st_size
-    assert total < 8_000_000
+    assert total < 16_000_000
     both = np.concatenate(keys)
     assert len(np.unique(both, axis=0)) == len(both)
 

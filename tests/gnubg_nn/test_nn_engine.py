@@ -18,7 +18,7 @@ from typing import Any, Callable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 import pytest
-from nn_support import environment, held_out, random_boards, run
+from nn_support import environment, judged, random_boards, run
 
 from gnubg_nn.classes import PositionClass, classify
 from gnubg_nn.engine import build
@@ -281,7 +281,7 @@ def test_nets_of_other_shapes(
 @pytest.fixture(scope="module")
 def boards() -> Boards:
     """Return played positions of every class, and random ones nobody ever played."""
-    played = held_out().boards
+    played = judged().boards
     every = max(1, len(played) // 2000)
     both = np.concatenate([played[::every], random_boards(2000, 4)])
     some: Boards = both[(both.sum(axis=2) > 0).all(axis=1)]

@@ -13,7 +13,7 @@ from typing import Callable
 
 import numpy as np
 import pytest
-from nn_support import DATA, held_out, run, write_subset
+from nn_support import DATA, judged, run, write_subset
 
 from gnubg_nn.dataset import HELD_OUT_FILE
 from gnubg_nn.net import Net
@@ -193,6 +193,32 @@ def test_the_engine_judges(
         assert metrics["bearoff2-benchmark"] == row
 
 
+def test_a_duel_and_the_errors_of_the_others(
+    weights: Path,
+    small: Path,
+    debian_weights: Path,
+    engine_folder: Path,
+    tmp_path: Path,
+) -> None:
+    ours, theirs, fought = (tmp_path / name for name in ("ours", "theirs", "fought"))
+    terms = ("--engine", engine_folder, "--games", 200, "--seed", 3)
+    asked = ("--data", small, "--against", debian_weights, *terms, "--json", ours)
+    done = _evaluate(weights, *asked)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(ours.read_text())
+    _evaluate(debian_weights, "--data", small, "--json", theirs)
+    for name, row in json.loads(theirs.read_text()).items():
+        assert found[name]["other_error"] == row["error"] != found[name]["error"]
+    run("duel", weights, debian_weights, *terms, "--json", fought)
+    result = json.loads(fought.read_text())["duel"]
+    assert found["duel"] == {name: round(v, 7) for name, v in result.items()}
+    assert found["duel"]["games"] == 200
+    won = f"{result['ppg']:+.4f} points per game, standard error {result['error']:.4f}"
+    lines = done.stdout.splitlines()
+    assert lines[0].endswith(" of the other")
+    assert lines[-1] == f"duel: {won}, 200 games"
+
+
 def test_usage(weights: Path, tmp_path: Path) -> None:
     for arguments, message in (
         ([weights], "--data or --benchmark: at least one is required"),
@@ -293,7 +319,7 @@ def test_weights_that_are_not_there(benchmark: Path, tmp_path: Path) -> None:
 
 def _sixteen() -> bytes:
     """Return the held-out positions, the first of which has 16 men on a point."""
-    data = held_out()
+    data = judged()
     keys = data.keys.copy()
     keys[0] = [255, 255, *[0] * 8]
     parts = [keys.T.tobytes()]

@@ -10,7 +10,7 @@ import gnubg_inputs as oracle
 import numpy as np
 import numpy.typing as npt
 import pytest
-from nn_support import held_out, random_boards
+from nn_support import judged, random_boards
 
 from gnubg_nn.classes import PositionClass, classify
 from gnubg_nn.inputs import base_inputs, contact_inputs, crashed_inputs, race_inputs
@@ -33,7 +33,7 @@ def _expected(boards: Boards) -> Expected:
 @pytest.fixture(scope="module")
 def boards() -> Boards:
     """Return played positions of every class, and random ones nobody ever played."""
-    played = held_out().boards
+    played = judged().boards
     played = played[np.linspace(0, len(played) - 1, PLAYED).astype(int)]
     both = np.concatenate([played, random_boards(RANDOM, 3)])
     some: Boards = both[(both.sum(axis=2) > 0).all(axis=1)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import gnubg_inputs as oracle
 import numpy as np
 import numpy.typing as npt
-from nn_support import held_out
+from nn_support import judged
 
 from gnubg_nn.net import Net, equity, forward, table_sigmoid
 from gnubg_nn.optimise import Adam, Layers, Schedule, gradient, initial, order, size
@@ -121,7 +121,7 @@ ORDER_1_0_1_8 = [7, 0, 5, 3, 4, 1, 6, 2]
 
 
 def test_free_outputs() -> None:
-    data = held_out()
+    data = judged()
     boards = data.boards
     for kind in (PositionClass.CONTACT, PositionClass.CRASHED, PositionClass.RACE):
         rows = data.classes == kind

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from nn_support import DATA, command, environment, run, write_subset
+from nn_support import STOCK, command, environment, run, write_subset
 
 from gnubg_nn.classes import PositionClass
 from gnubg_nn.dataset import (
@@ -169,7 +169,7 @@ def test_usage_errors(small: Path, tmp_path: Path) -> None:
 
 def _two_sources(folder: Path, kinds: tuple[PositionClass, ...]) -> tuple[Path, Path]:
     """Write the same positions as data and as training lines, chances by fifths."""
-    data = read_dataset(DATA / HELD_OUT_FILE)
+    data = read_dataset(STOCK / HELD_OUT_FILE)
     rows = np.flatnonzero(np.isin(data.classes, kinds))[::40]
     fifths = np.rint(data.probabilities()[rows] * 5).astype(np.uint16)
     # No sum of 1: float32 rounds chances that just do not contradict each other.
@@ -267,7 +267,7 @@ def test_evaluate(small: Path, trained: Path, tmp_path: Path) -> None:
 
 def test_evaluate_debian_weights(debian_weights: Path, tmp_path: Path) -> None:
     path = tmp_path / "metrics.json"
-    done = run("evaluate", debian_weights, "--data", DATA, "--json", path)
+    done = run("evaluate", debian_weights, "--data", STOCK, "--json", path)
     assert done.returncode == 0, done.stderr
     metrics = json.loads(path.read_text())
     assert metrics["contact"]["error"] < 0.0005

@@ -12,7 +12,7 @@ from typing import Callable
 
 import numpy as np
 import pytest
-from nn_support import held_out, random_boards
+from nn_support import judged, random_boards
 
 from gnubg_nn.classes import PositionClass, classify
 from gnubg_nn.engine.library import Engine
@@ -68,7 +68,7 @@ def refused(read: Callable[[list[Path]], object], *paths: Path) -> str:
 
 def _sample() -> list[str]:
     """Return training lines of every class, in no order."""
-    data = held_out()
+    data = judged()
     rows = np.concatenate(
         [np.flatnonzero(data.classes == kind)[:20] for kind in (5, 3, 4)]
     )
@@ -441,7 +441,7 @@ def test_an_unlisted_move_loses_what_the_last_listed_does() -> None:
 def test_chances_are_those_of_the_engine(
     debian_weights: Path, engine_folder: Path
 ) -> None:
-    boards = np.concatenate([held_out().boards[::10], random_boards(2000, 6)])
+    boards = np.concatenate([judged().boards[::10], random_boards(2000, 6)])
     classes = classify(boards)
     nets = read_weights(debian_weights)
     engine = Engine(engine_folder)
