@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gnubg_inputs as oracle
 import numpy as np
+import pytest
 import numpy.typing as npt
 from nn_support import judged
 
@@ -90,17 +91,18 @@ def test_gradient_uses_the_table() -> None:
     assert np.allclose(slope.b2, wanted, atol=1e-6)
 
 
-def test_adam_is_the_formula() -> None:
+@pytest.mark.parametrize("epsilon", [1e-8, 0.1])
+def test_adam_is_the_formula(epsilon: float) -> None:
     random = np.random.Generator(np.random.PCG64(6))
     flat = random.normal(size=20).astype(np.float32)
     wanted, mean, square = flat.astype(np.float64), np.zeros(20), np.zeros(20)
     adam = Adam(20)
     for number in range(1, 30):
         slope = random.normal(size=20).astype(np.float32)
-        adam.step(flat, slope, 0.01, number)
+        adam.step(flat, slope, 0.01, number, epsilon)
         mean = 0.9 * mean + 0.1 * slope
         square = 0.999 * square + 0.001 * slope.astype(np.float64) ** 2
-        hat = np.sqrt(square / (1 - 0.999**number)) + 1e-8
+        hat = np.sqrt(square / (1 - 0.999**number)) + epsilon
         wanted -= 0.01 * mean / (1 - 0.9**number) / hat
     assert np.abs(flat - wanted).max() < 1e-5
 

@@ -30,6 +30,7 @@ class Schedule:
     batch: int = 64
     rate: float = 4e-3
     warm_up: int = 200
+    epsilon: float = 1e-8
 
     def rate_at(self, step: int, steps: int) -> float:
         """Return the learning rate of step 0..steps-1."""
@@ -145,7 +146,14 @@ class Adam:
         self.square = np.zeros(count, np.float32)
         self._work = np.empty(count, np.float32)
 
-    def step(self, flat: Floats, slope: Floats, rate: float, number: int) -> None:
+    def step(
+        self,
+        flat: Floats,
+        slope: Floats,
+        rate: float,
+        number: int,
+        epsilon: float = EPSILON,
+    ) -> None:
         """Move `flat` against `slope`; number counts from 1."""
         work = self._work
         self.mean *= np.float32(self.BETA1)
@@ -157,7 +165,7 @@ class Adam:
         self.square += work
         np.sqrt(self.square, out=work)
         correction = math.sqrt(1 - self.BETA2**number)
-        work += np.float32(self.EPSILON * correction)
+        work += np.float32(epsilon * correction)
         np.divide(self.mean, work, out=work)
         work *= np.float32(rate * correction / (1 - self.BETA1**number))
         flat -= work

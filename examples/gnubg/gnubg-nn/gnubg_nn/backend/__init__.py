@@ -15,12 +15,14 @@ import numpy.typing as npt
 
 from ..errors import NNError
 from ..net import Floats
+from ..optimise import Adam
 from .material import Material
 
 BACKENDS = ("numpy", "torch")
 
 # A net's parameters in the order of optimise.Layers, and Adam's mean and square of
 # their slopes, float32 all three.
+EPSILON = Adam.EPSILON
 Vectors = tuple[Floats, Floats, Floats]
 
 
@@ -33,11 +35,12 @@ class Trainer(Protocol):
         batch: int,
         rates: Sequence[float],
         done: int,
+        epsilon: float = EPSILON,
     ) -> float:
         """Learn from these rows once, in their order, one step for each rate.
 
-        `done` is the number of steps made before. Returns the rms error of the
-        money equity met on the way, in points.
+        `done` is the number of steps made before, `epsilon` Adam's. Returns the rms
+        error of the money equity met on the way, in points.
         """
 
     def vectors(self) -> Vectors:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..optimise import Adam, Layers, gradient
 from ..targets import equity_errors
-from . import Vectors
+from . import EPSILON, Vectors
 from .material import Material
 
 
@@ -46,6 +46,7 @@ class NumpyTrainer:
         batch: int,
         rates: Sequence[float],
         done: int,
+        epsilon: float = EPSILON,
     ) -> float:
         """Learn from these rows once; see Trainer.epoch."""
         data, layers, slope = self._material, self._layers, self._slope
@@ -54,7 +55,8 @@ class NumpyTrainer:
             part = rows[index * batch : (index + 1) * batch]
             target, mask = data.targets[part], data.mask[part]
             y = gradient(layers, data.inputs.batch(part), target, mask, slope)
-            self._adam.step(layers.flat, slope.flat, rate, done + index + 1)
+            number = done + index + 1
+            self._adam.step(layers.flat, slope.flat, rate, number, epsilon)
             error = equity_errors(y, target, mask)
             squares += float(np.dot(error, error))
         return float(np.sqrt(squares / len(rows)))

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ..errors import NNError
 from ..net import OUTPUTS, _sigmoid_table
 from ..optimise import Adam
-from . import Vectors
+from . import EPSILON, Vectors
 from .material import Material
 
 
@@ -95,6 +95,7 @@ class TorchTrainer:
         batch: int,
         rates: Sequence[float],
         done: int,
+        epsilon: float = EPSILON,
     ) -> float:
         """Learn from these rows once; see Trainer.epoch."""
         torch = self._torch
@@ -105,7 +106,7 @@ class TorchTrainer:
             for index, rate in enumerate(rates):
                 part = where[index * batch : (index + 1) * batch]
                 error = self._gradient(part)
-                self._adam(rate, done + index + 1)
+                self._adam(rate, done + index + 1, epsilon)
                 squares += error.double().square().sum()
         return math.sqrt(float(squares) / len(rows))
 
@@ -142,13 +143,13 @@ class TorchTrainer:
         slope.v.copy_(back.sum(dim=0))
         return error @ self._points
 
-    def _adam(self, rate: float, number: int) -> None:
+    def _adam(self, rate: float, number: int, epsilon: float) -> None:
         """Move the parameters as optimise.Adam.step does."""
         slope = self._slope.flat
         self._mean.mul_(Adam.BETA1).add_(slope, alpha=1 - Adam.BETA1)
         self._square.mul_(Adam.BETA2).addcmul_(slope, slope, value=1 - Adam.BETA2)
         correction = math.sqrt(1 - Adam.BETA2**number)
-        below = self._square.sqrt().add_(Adam.EPSILON * correction)
+        below = self._square.sqrt().add_(epsilon * correction)
         step = rate * correction / (1 - Adam.BETA1**number)
         self._layers.flat.addcdiv_(self._mean, below, value=-step)
 
