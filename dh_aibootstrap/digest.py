@@ -43,14 +43,15 @@ def sha256_tree(root: Path, without: Collection[str] = ()) -> str:
     symbolic link.
     """
     lines = [_entry(root, root)] if not root.is_dir() else []
-    for path in _walk(root):
-        if path.relative_to(root).parts[0] not in without:
-            lines.append(_entry(root, path))
+    lines += [_entry(root, path) for path in _walk(root, without)]
     return sha256_bytes("".join(lines).encode("utf-8", "surrogateescape"))
 
 
-def _walk(root: Path) -> Iterator[Path]:
+def _walk(root: Path, without: Collection[str]) -> Iterator[Path]:
     for folder, folders, files in os.walk(root):
+        if Path(folder) == root:
+            folders[:] = [name for name in folders if name not in without]
+            files = [name for name in files if name not in without]
         folders.sort()
         links = [name for name in folders if (Path(folder) / name).is_symlink()]
         for name in sorted(files + links):

@@ -230,3 +230,17 @@ def test_write_replaces_a_link_not_what_it_leads_to(tmp_path: Path) -> None:
     assert not (tmp_path / "target").is_symlink()
     assert (tmp_path / "target").read_bytes() == b"new"
     assert (tmp_path / "kept").read_bytes() == b"kept"
+
+
+def test_what_is_left_out_at_the_top_does_not_count(tmp_path: Path) -> None:
+    for name in ("kept/file", "kept/debian/file"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("1\n")
+    alone = digest.sha256_tree(tmp_path)
+    (tmp_path / "debian").mkdir()
+    # Not even looked at: a pipe is an error elsewhere.
+    os.mkfifo(tmp_path / "debian/pipe")
+    (tmp_path / ".git").write_text("gitdir: elsewhere\n")
+    assert digest.sha256_tree(tmp_path, ("debian", ".git")) == alone
+    (tmp_path / "kept/debian/file").write_text("2\n")
+    assert digest.sha256_tree(tmp_path, ("debian", ".git")) != alone

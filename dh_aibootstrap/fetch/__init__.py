@@ -6,13 +6,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import Mapping
+from typing import Collection, Mapping
 
 from ..digest import sha256_tree, write_atomically
 from ..errors import Error
 from ..layout import MANIFEST, Layout
-from ..manifest.model import Dataset, Manifest, PathHome, SourcePackageHome
-from ..manifest.model import WHOLE_SOURCE
+from ..manifest.model import (
+    WHOLE_SOURCE,
+    Dataset,
+    Manifest,
+    PathHome,
+    SourcePackageHome,
+)
 from . import source_package
 from .store import Store
 
@@ -92,10 +97,10 @@ def _copy(layout: Layout, home: PathHome, target: os.PathLike[str]) -> None:
     shutil.rmtree(target, ignore_errors=True)
     os.makedirs(os.path.dirname(target), exist_ok=True)
     if source.is_dir():
+        unwanted = _without(home.path)
 
-        def left_out(folder: str, names: list[str]) -> list[str]:
-            top = os.path.samefile(folder, source)
-            return list(set(names) & set(_without(home.path))) if top else []
+        def left_out(folder: str, names: list[str]) -> Collection[str]:
+            return unwanted if os.path.samefile(folder, source) else ()
 
         shutil.copytree(source, target, symlinks=True, ignore=left_out)
     else:
