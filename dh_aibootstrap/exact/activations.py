@@ -18,7 +18,7 @@ import numpy as np
 
 from . import elementary
 from .backend import Array, Operations
-from .grid import SINGLE, Grid, digits
+from .grid import SINGLE, Grid, digits, require_power_of_two
 
 # Two scratch arrays of the shape of z.
 Work = tuple[Array, Array]
@@ -156,10 +156,9 @@ class Tanh(Activation):
         return 0
 
     def slope(self, ops: Operations, y: Array, q: Array, work: Work) -> None:
-        """Multiply q by 1 - y y, exact in binary32 but for the product."""
+        """Multiply q by 1 - y y."""
         ops.multiply(y, y, work[0])
-        ops.multiply(work[0], -1.0, work[0])
-        ops.add(work[0], 1.0, work[0])
+        ops.subtract_from(1.0, work[0], work[0])
         ops.multiply(q, work[0], q)
 
 
@@ -168,6 +167,9 @@ class ReLU(Activation):
     """max(z, 0), held at `largest`, a power of two; steps of `largest` / 2**19."""
 
     largest: float = 32.0
+
+    def __post_init__(self) -> None:
+        require_power_of_two("ReLU: largest", self.largest)
 
     @cached_property
     def outputs(self) -> Grid:
@@ -198,6 +200,9 @@ class Linear(Activation):
     """z itself, held at `largest`, a power of two; steps of `largest` / 2**21."""
 
     largest: float = 32.0
+
+    def __post_init__(self) -> None:
+        require_power_of_two("Linear: largest", self.largest)
 
     @cached_property
     def outputs(self) -> Grid:

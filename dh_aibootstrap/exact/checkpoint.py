@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ class State:
 
 
 def to_bytes(state: State) -> bytes:
-    """Return the state's one encoding."""
+    """Return the state's one encoding; ExactError for names beyond 64 KiB."""
     count = len(next(iter(state.arrays.values())))
     header = {
         "arrays": list(state.arrays),
@@ -51,6 +52,8 @@ def to_bytes(state: State) -> bytes:
         "step": state.step,
     }
     line = json.dumps(header, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    if len(line) > HEADER_LIMIT:
+        raise ExactError(f"a header of {len(line)} bytes, at most {HEADER_LIMIT}")
     parts = [MAGIC, line]
     parts += [array.astype("<f4").tobytes() for array in state.arrays.values()]
     body = b"".join(parts)
@@ -76,7 +79,10 @@ def load(path: Path, recipe: str, arrays: tuple[str, ...], count: int) -> State:
     Raises ExactError for another recipe, shape or version, for damage, and for
     numbers that are not finite; FileNotFoundError where there is no file.
     """
-    size = path.stat().st_size
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ExactError(f"{path}: no regular file; move it away")
+    size = status.st_size
     limit = len(MAGIC) + HEADER_LIMIT + 4 * count * len(arrays) + _DIGEST
     if size > limit:
         raise ExactError(f"{path}: {size} bytes, at most {limit} were expected")

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 dh-aibootstrap developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Data on their grids: inputs in one or two blocks of columns, and targets.
+"""Data on their grids: inputs in a few blocks of columns, and targets.
 
 Columns of small whole numbers (0 or 1, counts, halves) are *narrow*: their products
 with weights fit the 24 digits of binary32, so that one fast multiplication does for
@@ -48,9 +48,13 @@ class Block:
 
 @dataclass(frozen=True)
 class InputFormat:
-    """How the inputs are held; either block may be missing, not both."""
+    """How the inputs are held: narrow blocks, one for each of their grids, and wide.
 
-    narrow: Block | None
+    All narrow blocks go through one product in binary32; the finer the grid of a
+    block is, the coarser are the weights of its columns.
+    """
+
+    narrow: tuple[Block, ...]
     wide: Block | None
 
     def __post_init__(self) -> None:
@@ -60,44 +64,66 @@ class InputFormat:
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """Return the blocks there are, the narrow one first."""
-        return tuple(b for b in (self.narrow, self.wide) if b is not None)
+        """Return the blocks there are, the wide one last."""
+        return self.narrow + (() if self.wide is None else (self.wide,))
 
     @property
     def width(self) -> int:
         """Return the number of columns of the user's rows."""
         return sum(block.width for block in self.blocks)
 
+    def holds(self, other: "InputFormat") -> bool:
+        """Return whether rows in the other format are rows in this one too."""
+        alike = len(self.narrow) == len(other.narrow)
+        if not alike or (self.wide is None) != (other.wide is None):
+            return False
+        return all(map(_block_holds, self.blocks, other.blocks))
+
+
+def _block_holds(block: Block, inner: Block) -> bool:
+    return (
+        np.array_equal(block.columns, inner.columns)
+        and inner.grid.exponent <= block.grid.exponent
+        and inner.grid.largest <= block.grid.largest
+        and inner.row_sum <= block.row_sum
+    )
+
 
 @dataclass(frozen=True)
 class Inputs:
-    """n rows: for each block of `format` a matrix (n, its width), and its unit.
+    """n rows: for each block of `format` a matrix (n, its width) of whole steps.
 
-    A number stands for `matrix * unit`; units are powers of two, so that a matrix of
-    bytes can hold halves.
+    A number x on a grid of 2**-g stands in its matrix as x * 2**g, an integer, so that
+    a matrix of bytes can hold halves.
     """
 
     format: InputFormat
     matrices: tuple[Matrix, ...]
-    units: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        for block, matrix, unit in zip(
-            self.format.blocks, self.matrices, self.units, strict=True
-        ):
-            _check_block(block, matrix, unit)
+        blocks, found = len(self.format.blocks), len(self.matrices)
+        if found != blocks:
+            raise ExactError(
+                f"inputs: {found} matrices, the format has {blocks} blocks"
+            )
+        rows = sorted({len(matrix) for matrix in self.matrices})
+        if len(rows) > 1:
+            raise ExactError(f"inputs: matrices of {rows[0]} and of {rows[1]} rows")
+        for block, matrix in zip(self.format.blocks, self.matrices):
+            _check_block(block, matrix)
 
     def __len__(self) -> int:
         return len(self.matrices[0])
 
 
-def _check_block(block: Block, matrix: Matrix, unit: float) -> None:
+def _check_block(block: Block, matrix: Matrix) -> None:
     """Raise ExactError at the first number that is outside the block's format."""
     if matrix.ndim != 2 or matrix.shape[1] != block.width:
         expected = f"expected (rows, {block.width})"
         raise ExactError(f"inputs: a matrix of shape {matrix.shape}, {expected}")
+    step = 2.0**-block.grid.exponent
     for start in range(0, len(matrix), _PIECE):
-        piece = matrix[start : start + _PIECE].astype(np.float64) * unit
+        piece = matrix[start : start + _PIECE].astype(np.float64) * step
         _check_grid(piece, block.grid, _Place("input", start, block.columns))
         sums = np.abs(piece).sum(axis=1)
         if len(sums) and sums.max() > block.row_sum:
@@ -123,7 +149,7 @@ class _Place:
         if bad.any():
             row, column = (int(i) for i in np.argwhere(bad)[0])
             where = f"{self.name} row {self.start + row}, column"
-            found = f"{piece[row, column]:g}"
+            found = repr(float(piece[row, column]))
             raise ExactError(f"{where} {int(self.columns[column])}: {found} {why}")
 
 
@@ -145,46 +171,51 @@ def _check_grid(piece: npt.NDArray[np.float64], grid: Grid, place: _Place) -> No
     place.refuse(
         piece,
         steps != np.rint(steps),
-        f"is no multiple of 2**-{grid.exponent}; round the data to it",
+        f"is no multiple of 2**{-grid.exponent}; round the data to it",
     )
+
+
+def _matrix(name: str, values: Matrix) -> npt.NDArray[np.float64]:
+    """Return the matrix in binary64; ExactError if it is none."""
+    if values.ndim != 2:
+        raise ExactError(f"{name} of shape {values.shape}, expected (rows, columns)")
+    return values.astype(np.float64)
 
 
 def quantise(values: Matrix, wide: Grid = WIDE) -> Inputs:
     """Return rows of any finite numbers, (n, columns), as Inputs.
 
-    A column all of whose values are whole multiples, up to 16, of the largest power
-    of two that divides them is narrow; the other columns are rounded to the grid
-    `wide`, ties to even. Raises ExactError at a number that is not finite or beyond
-    the grid.
+    A column is narrow if, for one of the steps 1, 1/2, 1/4, 1/8 and 1/16, all its
+    values are whole multiples, up to 16, of it; the other columns are rounded to the
+    grid `wide`, ties to even. Raises ExactError at a number that is not finite or
+    beyond the grid.
     """
-    exact = values.astype(np.float64)
+    exact = _matrix("inputs", values)
     _check_range(exact, wide.largest, _Place("input", 0, np.arange(exact.shape[1])))
     exponents = np.array([_narrow_exponent(column) for column in exact.T])
-    narrow = np.flatnonzero(exponents <= 0)
-    others = np.flatnonzero(exponents > 0)
-    parts = []
-    if len(narrow):
-        exponent = int(-exponents[narrow].min())
-        parts.append(_as_block(exact[:, narrow], narrow, exponent))
+    narrow = []
+    for exponent in sorted({int(e) for e in exponents if e >= 0}):
+        columns = np.flatnonzero(exponents == exponent)
+        narrow.append(_as_block(exact[:, columns], columns, exponent))
+    parts = list(narrow)
+    others = np.flatnonzero(exponents < 0)
     if len(others):
         steps = 2.0**wide.exponent
         rounded = np.rint(exact[:, others] * steps) / steps
         parts.append(_as_block(rounded, others, wide.exponent))
-    blocks = [block for block, _ in parts]
     format = InputFormat(
-        blocks[0] if len(narrow) else None, blocks[-1] if len(others) else None
+        tuple(block for block, _ in narrow), parts[-1][0] if len(others) else None
     )
-    matrices = tuple(matrix for _, matrix in parts)
-    return Inputs(format, matrices, (1.0,) * len(matrices))
+    return Inputs(format, tuple(matrix for _, matrix in parts))
 
 
 def _narrow_exponent(column: npt.NDArray[np.float64]) -> int:
-    """Return -g, 0 .. -4, if the column is whole steps of 2**-g, up to 16; else 1."""
+    """Return g, 0 .. 4, if the column is whole steps of 2**-g, up to 16; else -1."""
     for exponent in range(5):
         steps = column * 2.0**exponent
         if (steps == np.rint(steps)).all():
-            return -exponent if np.abs(steps).max(initial=0) <= _NARROW_STEPS else 1
-    return 1
+            return exponent if np.abs(steps).max(initial=0) <= _NARROW_STEPS else -1
+    return -1
 
 
 def _as_block(
@@ -192,7 +223,9 @@ def _as_block(
 ) -> tuple[Block, npt.NDArray[np.float32]]:
     largest = float(np.abs(values).max(initial=0)) or 1.0
     sums = float(np.abs(values).sum(axis=1).max(initial=0)) or 1.0
-    return Block(columns, Grid(exponent, largest), sums), values.astype(np.float32)
+    return Block(columns, Grid(exponent, largest), sums), (
+        values * 2.0**exponent
+    ).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -204,11 +237,16 @@ class Targets:
     mask: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
-        columns = np.arange(self.values.shape[1])
+        columns = np.arange(_matrix("targets", self.values).shape[1])
         for start in range(0, len(self.values), _PIECE):
             piece = self.values[start : start + _PIECE].astype(np.float64)
             _check_grid(piece, self.grid, _Place("target", start, columns))
-        if self.mask is not None and not np.isin(self.mask, (0, 1)).all():
+        if self.mask is None:
+            return
+        if self.mask.shape != self.values.shape:
+            expected = f"expected {self.values.shape}, that of the targets"
+            raise ExactError(f"mask of shape {self.mask.shape}, {expected}")
+        if not np.isin(self.mask, (0, 1)).all():
             raise ExactError("mask of targets: expected 0 and 1 only")
 
     @staticmethod
@@ -216,7 +254,7 @@ class Targets:
         values: Matrix, grid: Grid, mask: npt.NDArray[np.float32] | None = None
     ) -> "Targets":
         """Return targets of any finite numbers within the grid's range, rounded."""
-        exact = values.astype(np.float64)
+        exact = _matrix("targets", values)
         _check_range(
             exact, grid.largest, _Place("target", 0, np.arange(exact.shape[1]))
         )
@@ -245,7 +283,6 @@ class Tables:
     """The data as arrays of a backend, ready to have rows gathered from."""
 
     matrices: tuple[Array, ...]
-    units: tuple[float, ...]
     targets: Array
     mask: Array | None
 
@@ -255,7 +292,6 @@ class Tables:
         mask = data.targets.mask
         return Tables(
             tuple(ops.array(matrix) for matrix in data.inputs.matrices),
-            data.inputs.units,
             ops.array(data.targets.values),
             None if mask is None else ops.array(mask),
         )

@@ -62,7 +62,7 @@ class Grid:
         """
         if self.steps > 1 << ROUNDABLE:
             raise ExactError(
-                f"a grid of 2**-{self.exponent} up to {self.largest:g} has "
+                f"a grid of 2**{-self.exponent} up to {self.largest:g} has "
                 f"2**{digits(self.steps)} steps, rounding reaches 2**{ROUNDABLE}; make "
                 "it coarser"
             )
@@ -78,6 +78,12 @@ def digits(steps: Fraction) -> int:
     """Return the least p with steps <= 2**p, for steps > 0."""
     whole = math.ceil(steps)
     return (whole - 1).bit_length()
+
+
+def require_power_of_two(name: str, value: float) -> None:
+    """Raise ExactError unless the value is a power of two, 2**-60 .. 2**60."""
+    if not (2.0**-60 <= value <= 2.0**60 and math.frexp(value)[0] == 0.5):
+        raise ExactError(f"{name} is {value:g}, expected a power of two")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from . import elementary
 from .activations import Activation, Softmax
 from .backend import Array, Operations
 from .errors import ExactError
-from .grid import Grid
+from .grid import DOUBLE, Grid
 
 # -log of an output, at most 12.5, as outputs of 0 count as half a step of 2**-16.
 _SURPRISE = Grid(16, 16.0)
@@ -84,7 +84,7 @@ class CrossEntropy(Loss):
     def delta(
         self, ops: Operations, last: Activation, y: Array, t: Array, q: Array
     ) -> None:
-        """Set q to y - t."""
+        """Set q to y - t: with Softmax the slope if a row's targets add up to 1."""
         ops.subtract(y, t, q)
 
     def value(
@@ -100,8 +100,7 @@ class CrossEntropy(Loss):
 
 def _complement(ops: Operations, y: Array) -> Array:
     other = ops.empty(tuple(y.shape), "single")
-    ops.multiply(y, -1.0, other)
-    ops.add(other, 1.0, other)
+    ops.subtract_from(1.0, y, other)
     return other
 
 
@@ -125,12 +124,14 @@ def _surprise(
 
 
 def _exact_dot(ops: Operations, a: Array, b: Array, of_a: Grid, of_b: Grid) -> Fraction:
-    """Return the exact sum of the products, taken in parts that binary64 can hold."""
-    count = (1 << 53) // int(of_a.steps * 2 * of_b.steps * 2)
-    columns = a.shape[1]
-    rows = max(1, count // columns)
+    """Return the exact sum of the products, taken in parts that binary64 can hold.
+
+    The numbers of a and b may be twice as large as their grids say: differences.
+    """
+    count = (1 << DOUBLE) // int(of_a.steps * 2 * of_b.steps * 2)
+    a, b = a.reshape(-1), b.reshape(-1)
     total = Fraction(0)
-    for start in range(0, a.shape[0], rows):
-        part = slice(start, start + rows)
+    for start in range(0, a.shape[0], count):
+        part = slice(start, start + count)
         total += Fraction(ops.dot(a[part], b[part]))
     return total

@@ -18,10 +18,9 @@ from fractions import Fraction
 
 from . import elementary
 from .backend import Array, Operations
-from .parameters import Parameters, nearest_single
+from .grid import rounding
+from .parameters import PIECE, Parameters, nearest_single
 
-# Numbers handled together: what an update needs of them fits a cache.
-PIECE = 32768
 TINY = 1e-30
 _CONTEXT = Context(prec=40)
 
@@ -59,8 +58,7 @@ class Optimiser(ABC):
     ) -> None:
         """Make one step and round the used weights anew."""
         keep = nearest_single(1 - step.rate * self.decay)
-        size = min(PIECE, len(parameters.master))
-        scratch = [ops.empty((size,), "single") for _ in range(4)]
+        scratch = parameters.scratch(4)
         for start in range(0, len(parameters.master), PIECE):
             part = slice(start, start + PIECE)
             master = parameters.master[part]
@@ -162,29 +160,31 @@ def _decimal(value: Fraction) -> Decimal:
     return _CONTEXT.divide(Decimal(value.numerator), Decimal(value.denominator))
 
 
-def norm(ops: Operations, gradient: Array, scale: float) -> float:
+def norm(ops: Operations, gradient: Array, scale: float) -> Fraction:
     """Return the length of `scale` times the gradient, a little coarser than it is.
 
     Each number is rounded to q steps of 2**-k, |q| <= 2**17, so that the sum of q q
-    over up to 2**19 numbers is an exact integer in binary64; longer vectors are added
-    in parts of that length. The root is an integer root of that integer.
+    over up to 2**19 numbers is an exact integer in binary64; PIECE of them are taken
+    at a time. The root is an integer root of the whole sum. The rounding is done in
+    binary32, as an x87 would round sums in binary64 twice.
     """
     largest = ops.largest(gradient)
     if not largest:
-        return 0.0
+        return Fraction(0)
     _, exponent = math.frexp(largest)
     total = 0
     for start in range(0, len(gradient), PIECE):
         piece = gradient[start : start + PIECE]
+        single = ops.empty(tuple(piece.shape), "single")
         steps = ops.empty(tuple(piece.shape), "double")
-        # 1.5 * 2**52 rounds binary64 to whole numbers as Grid.magic does binary32.
-        magic = 1.5 * 2.0**52
-        ops.multiply(piece, 2.0 ** (17 - exponent), steps)
-        ops.add(steps, magic, steps)
-        ops.subtract(steps, magic, steps)
+        ops.copy(piece, single)
+        ops.multiply(single, 2.0 ** (17 - exponent), single)
+        ops.add(single, rounding(0), single)
+        ops.subtract(single, rounding(0), single)
+        ops.copy(single, steps)
         total += int(ops.dot(steps, steps))
     steps_long = Fraction(math.isqrt(total << 40), 1 << 20)
-    return float(steps_long * Fraction(2) ** (exponent - 17) * Fraction(scale))
+    return steps_long * Fraction(2) ** (exponent - 17) * Fraction(scale)
 
 
 def clipped(ops: Operations, gradient: Array, scale: float, most: float) -> float:
@@ -192,4 +192,4 @@ def clipped(ops: Operations, gradient: Array, scale: float, most: float) -> floa
     length = norm(ops, gradient, scale)
     if length <= most:
         return scale
-    return nearest_single(Fraction(scale) * Fraction(most) / Fraction(length))
+    return nearest_single(Fraction(scale) * Fraction(most) / length)

@@ -31,10 +31,9 @@ class Group(Protocol):
         """Replace a binary64 vector by its sum over the workers."""
 
 
-def part(rows: Any, rank: int, size: int) -> Any:
-    """Return the rank's part of a sequence cut into `size` parts as even as can be."""
-    count = len(rows)
-    return rows[count * rank // size : count * (rank + 1) // size]
+def cut(count: int, number: int, parts: int) -> tuple[int, int]:
+    """Return begin and end of part `number` of `count` things in even parts."""
+    return count * number // parts, count * (number + 1) // parts
 
 
 class Alone:
@@ -74,7 +73,8 @@ class Distributed:
 
     def share(self, rows: Any) -> Any:
         """Return this worker's rows."""
-        return part(rows, self.rank, self.size)
+        begin, end = cut(len(rows), self.rank, self.size)
+        return rows[begin:end]
 
     def largest(self, value: float) -> float:
         """Return the largest value; one that is not a number comes back as such."""

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Iterator
 
 import numpy as np
@@ -15,22 +16,37 @@ import numpy.typing as npt
 
 from . import philox
 from .backend import Array, Operations
-from .grid import rounding
-from .plan import BlockPlan, LayerPlan, Plan
+from .grid import SINGLE, Grid, rounding
+from .plan import Group, LayerPlan, Plan
 
 Floats = npt.NDArray[np.float32]
 
 # The streams of random words: the layers' first weights begin here, epochs later.
 FIRST_WEIGHTS = 1000
+# Numbers handled together: what an update needs of them fits a cache.
+PIECE = 65536
 _CONTEXT = Context(prec=40)
 
 
+@lru_cache(maxsize=1024)
 def nearest_single(value: Fraction | Decimal | int | float) -> float:
-    """Return a number rounded to binary64, then to binary32, as a Python float.
+    """Return a number rounded to binary32, ties to even, as a Python float.
 
-    By integer arithmetic throughout: the registers of an x87 do not enter.
+    By integer arithmetic throughout: float() of a fraction divides, which an x87
+    rounds twice.
     """
-    return float(np.float32(float(value)))
+    above, below = value.as_integer_ratio()
+    size = abs(above)
+    # Steps of 2**-fine leave 24 or 25 digits; the smallest of all are 2**-149.
+    fine = 24 - (size.bit_length() - below.bit_length())
+    if size << max(0, fine) >= (below << max(0, -fine)) << SINGLE:
+        fine -= 1
+    fine = min(fine, 149)
+    whole, rest = divmod(size << max(0, fine), below << max(0, -fine))
+    twice = 2 * rest - (below << max(0, -fine))
+    whole += twice > 0 or (twice == 0 and whole & 1)
+    nearest = math.ldexp(whole, -fine)
+    return -nearest if above < 0 else nearest
 
 
 def root(value: Fraction) -> Decimal:
@@ -41,40 +57,44 @@ def root(value: Fraction) -> Decimal:
 
 @dataclass(frozen=True)
 class Piece:
-    """Where a block lies in the flat vector of all parameters."""
+    """Where a group of rows lies in the flat vector of all parameters."""
 
     layer: int
     block: int
+    # The first of its rows in the block's matrix.
+    row: int
     start: int
-    rows: int
     units: int
+    group: Group
 
     @property
     def stop(self) -> int:
-        """Return where the next block begins."""
-        return self.start + self.rows * self.units
+        """Return where the next group begins."""
+        return self.start + self.group.rows * self.units
 
     def of(self, flat: Array) -> Array:
-        """Return the block as a matrix (rows, units), a view of the flat vector."""
-        return flat[self.start : self.stop].reshape(self.rows, self.units)
+        """Return the group as a matrix (rows, units), a view of the flat vector."""
+        return flat[self.start : self.stop].reshape(self.group.rows, self.units)
 
 
 def pieces(plan: Plan) -> Iterator[Piece]:
-    """Yield the blocks of all layers in the order of the flat vector."""
+    """Yield the groups of all blocks of all layers in the order of the flat vector."""
     start = 0
     for number, layer in enumerate(plan.layers):
         for index, block in enumerate(layer.blocks):
-            piece = Piece(number, index, start, block.rows, layer.dense.units)
-            yield piece
-            start = piece.stop
+            row = 0
+            for group in block.groups:
+                piece = Piece(number, index, row, start, layer.dense.units, group)
+                yield piece
+                start, row = piece.stop, row + group.rows
 
 
 class Parameters:
     """Master weights (binary32, flat), their rounded copies by layer and block.
 
-    `used[layer][block]` is what every product takes, and what is released: on the
-    block's grid, binary32 or binary64 as its products are. `gradient` is flat and
-    binary64. `held` counts master weights that were held at their bound.
+    `used[layer][block]` is what every product takes: on the grids of its groups, times
+    the unit of their inputs, binary32 or binary64 as its products are. `gradient` is
+    flat and binary64. `held` counts master weights that were held at their bound.
     """
 
     def __init__(self, ops: Operations, plan: Plan) -> None:
@@ -83,22 +103,27 @@ class Parameters:
         self.gradient = ops.empty((plan.parameters,), "double")
         self.pieces = tuple(pieces(plan))
         self.held = 0
-        self.used: list[list[Array]] = [[] for _ in plan.layers]
-        for piece in self.pieces:
-            block = self._block(piece)
-            kind = "single" if block.single else "double"
-            self.used[piece.layer].append(ops.empty((piece.rows, piece.units), kind))
-        largest = max((p.rows * p.units for p in self.pieces), default=0)
-        self._work = ops.empty((largest,), "single")
-
-    def _block(self, piece: Piece) -> BlockPlan:
-        return self.plan.layers[piece.layer].blocks[piece.block]
+        self._scratch: list[Array] = []
+        # By layer and block: what products use, and the gradient as a matrix.
+        self.used: list[list[Array]] = []
+        self.gradients: list[list[Array]] = []
+        start = 0
+        for layer in plan.layers:
+            self.used.append([])
+            self.gradients.append([])
+            for block in layer.blocks:
+                shape = block.rows, layer.dense.units
+                kind = "single" if block.single else "double"
+                self.used[-1].append(ops.empty(shape, kind))
+                stop = start + block.rows * layer.dense.units
+                self.gradients[-1].append(self.gradient[start:stop].reshape(shape))
+                start = stop
 
     def start(self, seed: int) -> None:
         """Draw the first weights of every layer; biases are 0."""
         matrices = []
         for number, layer in enumerate(self.plan.layers):
-            inputs = sum(block.rows - block.bias for block in layer.blocks)
+            inputs = _inputs(layer)
             spread = nearest_single(_spread(layer, inputs))
             units = layer.dense.units
             drawn = philox.uniform(seed, FIRST_WEIGHTS + number, inputs * units)
@@ -111,10 +136,8 @@ class Parameters:
         flat = np.zeros(self.plan.parameters, np.float32)
         for piece in self.pieces:
             weights, biases = layers[piece.layer]
-            target, bias = piece.of(flat), self._block(piece).bias
-            target[: piece.rows - bias] = weights[self._columns(piece)]
-            if bias:
-                target[-1] = biases
+            columns = piece.group.columns
+            piece.of(flat)[:] = biases if columns is None else weights[columns]
         self.ops.copy(self.ops.array(flat), self.master)
         self.round()
 
@@ -128,34 +151,56 @@ class Parameters:
             for layer in self.plan.layers
         ]
         for piece in self.pieces:
-            used = self.ops.host(self.used[piece.layer][piece.block])
+            used = self.ops.host(self._used(piece))
             weights, biases = layers[piece.layer]
-            bias = self._block(piece).bias
-            weights[self._columns(piece)] = used[: piece.rows - bias]
-            if bias:
-                biases[:] = used[-1]
+            if piece.group.columns is None:
+                biases[:] = used[0]
+            else:
+                unit = used.dtype.type(piece.group.unit)
+                weights[piece.group.columns] = used / unit
         return layers
 
-    def _columns(self, piece: Piece) -> npt.NDArray[np.intp]:
-        if piece.layer == 0:
-            return self.plan.inputs.blocks[piece.block].columns
-        return np.arange(piece.rows - self._block(piece).bias)
+    def _used(self, piece: Piece) -> Array:
+        rows = slice(piece.row, piece.row + piece.group.rows)
+        return self.used[piece.layer][piece.block][rows]
+
+    def scratch(self, count: int) -> list[Array]:
+        """Return `count` binary32 vectors of up to PIECE numbers, for reuse."""
+        size = min(PIECE, self.plan.parameters)
+        while len(self._scratch) < count:
+            self._scratch.append(self.ops.empty((size,), "single"))
+        return self._scratch[:count]
+
+    def scale_gradient(self) -> None:
+        """Turn slopes for inputs in steps into slopes for inputs, exactly."""
+        for piece in self.pieces:
+            if piece.group.unit != 1.0:
+                part = self.gradient[piece.start : piece.stop]
+                self.ops.multiply(part, piece.group.unit, part)
 
     def round(self) -> None:
         """Hold the master weights within their bounds and round the used ones anew."""
-        ops = self.ops
+        (work,) = self.scratch(1)
         for piece in self.pieces:
-            weights = self._block(piece).weights
-            master = self.master[piece.start : piece.stop]
-            if ops.largest(master) > weights.largest:
-                self.held += ops.above(master, weights.largest)
-                ops.at_most(master, weights.largest, master)
-                ops.at_least(master, -weights.largest, master)
-            work = self._work[: piece.stop - piece.start]
-            ops.add(master, weights.magic, work)
-            ops.subtract(work, weights.magic, work)
-            used = self.used[piece.layer][piece.block]
-            ops.copy(work.reshape(piece.rows, piece.units), used)
+            weights, used = piece.group.weights, self._used(piece).reshape(-1)
+            for start in range(piece.start, piece.stop, PIECE):
+                stop = min(start + PIECE, piece.stop)
+                master, rounded = self.master[start:stop], work[: stop - start]
+                self._hold(master, weights)
+                self.ops.add(master, weights.magic, rounded)
+                self.ops.subtract(rounded, weights.magic, rounded)
+                if piece.group.unit != 1.0:
+                    self.ops.multiply(rounded, piece.group.unit, rounded)
+                place = slice(start - piece.start, stop - piece.start)
+                self.ops.copy(rounded, used[place])
+
+    def _hold(self, master: Array, weights: Grid) -> None:
+        """Set what is beyond the bound to it, and count it."""
+        ops = self.ops
+        if not ops.largest(master) <= weights.largest:
+            self.held += ops.above(master, weights.largest)
+            ops.at_most(master, weights.largest, master)
+            ops.at_least(master, -weights.largest, master)
 
 
 def _inputs(layer: LayerPlan) -> int:

@@ -47,10 +47,18 @@ def words(seed: int, stream: int, count: int) -> Words:
 
 
 def permutation(seed: int, stream: int, count: int) -> npt.NDArray[np.intp]:
-    """Return 0 .. count - 1 in random order: a stable sort by 64 random bits each."""
+    """Return 0 .. count - 1 in random order, for counts below 2**32.
+
+    Each number is put below random bits, 64 together, and the sums are sorted: no two
+    are equal, so that every way of sorting gives the same order.
+    """
+    bits = np.uint64(max(count - 1, 1).bit_length())
     pairs = words(seed, stream, 2 * count).reshape(count, 2)
-    keys = pairs[:, 0] << _HALF | pairs[:, 1]
-    return np.argsort(keys, kind="stable")
+    keys = (pairs[:, 0] << _HALF | pairs[:, 1]) << bits
+    keys |= np.arange(count, dtype=np.uint64)
+    keys.sort()
+    keys &= (np.uint64(1) << bits) - np.uint64(1)
+    return keys.astype(np.intp)
 
 
 def uniform(seed: int, stream: int, count: int) -> npt.NDArray[np.float32]:

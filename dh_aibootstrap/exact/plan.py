@@ -24,18 +24,30 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Iterator
 
-from .activations import Activation
-from .data import InputFormat
+import numpy as np
+
+from .activations import Activation, Softmax
+from .data import Block, Columns, InputFormat
 from .errors import ExactError
-from .grid import DOUBLE, ROUNDABLE, SINGLE, Grid, Sum, digits
+from .grid import (
+    DOUBLE,
+    ROUNDABLE,
+    SINGLE,
+    Grid,
+    Sum,
+    digits,
+    require_power_of_two,
+)
 from .losses import Loss
 
 # The slope in z that meets narrow inputs. Of 10 to 12 digits none is seen in the
 # result; each digit less doubles the rows that one product may have.
-NARROW_DELTA = 11
+NARROW_DELTA = 10
 # Fewer digits, or weights on a coarser grid, would be felt.
 LEAST_DELTA, LEAST_WEIGHT = 10, 10
 LEAST_TILE = 16
+# See STEEPEST in network.py.
+LARGEST_INPUT = 512.0
 
 
 @dataclass(frozen=True)
@@ -54,19 +66,41 @@ class Dense:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Rows of a weight matrix on one grid, and the grid of the inputs that meet them.
+
+    The bias is a group of one row, met by an input of 1; its `columns` is None, else
+    these are the places of its rows among the inputs of the layer. `unit` is what an
+    input of 1 in memory stands for: the first layer's are held in steps.
+    """
+
+    rows: int
+    inputs: Grid
+    weights: Grid
+    columns: Columns | None
+    unit: float
+
+
+@dataclass(frozen=True)
 class BlockPlan:
     """Rows of a weight matrix that are multiplied in one format, 24 or 53 digits.
 
-    `rows` counts the bias, if `bias`; it is the last row, met by an input of 1.
     A product over rows of the batch takes at most `tile` of them.
     """
 
     digits: int
-    rows: int
-    bias: bool
-    inputs: Grid
-    weights: Grid
+    groups: tuple[Group, ...]
     tile: int
+
+    @property
+    def rows(self) -> int:
+        """Return the rows of the weight matrix, the bias included."""
+        return sum(group.rows for group in self.groups)
+
+    @property
+    def bias(self) -> bool:
+        """Return whether the last row is the bias."""
+        return self.groups[-1].columns is None
 
     @property
     def single(self) -> bool:
@@ -116,26 +150,58 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class _Operand:
-    """The inputs of a block, as the bounds need them."""
+class _Part:
+    """Some inputs of a product, as the bounds need them; the bias has no columns."""
 
-    digits: int
-    width: int
+    columns: Columns | None
     grid: Grid
     row_sum: float
-    bias: bool
+    unit: float = 1.0
 
     @property
-    def row_steps(self) -> Fraction:
-        """Return the most that a row adds up to, in steps, the bias's 1 included."""
-        total = Fraction(self.row_sum) + (1 if self.bias else 0)
-        return total * Fraction(2) ** self.grid.exponent
+    def steps(self) -> Fraction:
+        """Return the largest input in steps."""
+        return self.grid.steps
+
+    @property
+    def rows(self) -> int:
+        """Return the number of inputs."""
+        return 1 if self.columns is None else len(self.columns)
+
+
+def _with_bias(parts: tuple[_Part, ...]) -> tuple[_Part, ...]:
+    """Return the parts and the input of 1 that meets the bias, on the coarsest grid."""
+    # 1 is a whole number of steps only of grids of 2**0 and finer.
+    exponent = max(0, min(part.grid.exponent for part in parts))
+    return (*parts, _Part(None, Grid(exponent, 1.0), 1.0))
+
+
+@dataclass(frozen=True)
+class _Operand:
+    """All inputs of one product."""
+
+    digits: int
+    parts: tuple[_Part, ...]
+
+    @property
+    def row_sum(self) -> Fraction:
+        """Return the most that the magnitudes of a row add up to."""
+        return sum((Fraction(part.row_sum) for part in self.parts), Fraction(0))
 
     @property
     def largest_steps(self) -> Fraction:
-        """Return the largest input in steps; the bias's 1 counts too."""
-        largest = max(self.grid.largest, 1.0 if self.bias else 0.0)
-        return Fraction(largest) * Fraction(2) ** self.grid.exponent
+        """Return the largest input, in steps of its grid."""
+        return max(part.steps for part in self.parts)
+
+    @property
+    def finest(self) -> int:
+        """Return the exponent of the finest grid."""
+        return max(part.grid.exponent for part in self.parts)
+
+    @property
+    def coarsest(self) -> int:
+        """Return the exponent of the coarsest grid."""
+        return min(part.grid.exponent for part in self.parts)
 
 
 def plan(
@@ -149,26 +215,43 @@ def plan(
     if batch < 1 or not layers:
         raise ExactError("a net needs a layer, and a batch a row")
     loss.check(layers[-1].activation)
+    if any(isinstance(dense.activation, Softmax) for dense in layers[:-1]):
+        raise ExactError("Softmax is for the last layer")
     operands = _first_operands(inputs)
     plans = []
     for number, dense in enumerate(layers, 1):
         plans.append(_layer(number, dense, operands, batch, narrow_delta))
-        grid = dense.activation.outputs
-        row_sum = dense.units * grid.largest
-        operands = [_Operand(DOUBLE, dense.units, grid, row_sum, True)]
+        operands = [_between(dense)]
     return Plan(inputs, tuple(plans), loss, batch)
 
 
 def _first_operands(inputs: InputFormat) -> list[_Operand]:
-    """Return the blocks of the inputs; the bias stands with the first of them."""
-    result: list[_Operand] = []
+    """Return the products of the first layer; the bias stands in the first one."""
     for block in inputs.blocks:
-        kind = SINGLE if block is inputs.narrow else DOUBLE
-        # The input of the bias, 1, must be a whole number of steps.
-        grid = Grid(max(0, block.grid.exponent), block.grid.largest)
-        first = not result
-        result.append(_Operand(kind, block.width, grid, block.row_sum, first))
+        if block.grid.largest > LARGEST_INPUT:
+            raise ExactError(
+                f"inputs of up to {block.grid.largest:g}, at most {LARGEST_INPUT:g} "
+                "can be; scale the columns down"
+            )
+    narrow = tuple(_first_part(block) for block in inputs.narrow)
+    result = [_Operand(SINGLE, _with_bias(narrow))] if narrow else []
+    if inputs.wide is not None:
+        wide = _first_part(inputs.wide)
+        result.append(_Operand(DOUBLE, (wide,) if narrow else _with_bias((wide,))))
     return result
+
+
+def _first_part(block: Block) -> _Part:
+    """Return a block of inputs, which are held in steps of their grid."""
+    step = 2.0**-block.grid.exponent
+    return _Part(block.columns, block.grid, block.row_sum, step)
+
+
+def _between(dense: Dense) -> _Operand:
+    """Return the product that takes a layer's outputs."""
+    grid = dense.activation.outputs
+    part = _Part(np.arange(dense.units), grid, dense.units * grid.largest)
+    return _Operand(DOUBLE, _with_bias((part,)))
 
 
 def _layer(
@@ -178,22 +261,29 @@ def _layer(
     delta = _delta_digits(place, operands, batch, narrow_delta)
     blocks, sums = [], []
     for operand in operands:
-        weights = _weight_grid(place, dense, operand, delta, first=number == 1)
-        tile = _tile(place, operand, delta, batch)
-        blocks.append(
-            BlockPlan(
-                operand.digits,
-                operand.width + operand.bias,
-                operand.bias,
-                operand.grid,
-                weights,
-                tile,
-            )
+        largest = dense.largest or (8.0 if operand.digits == SINGLE else 64.0)
+        _check_bounds(place, dense, largest)
+        steps = _product_steps(dense, operand, largest, delta, first=number == 1)
+        groups = tuple(
+            _group(place, part, Grid(steps - part.grid.exponent, largest))
+            for part in operand.parts
         )
-        sums += _sums(place, dense, operand, weights, delta, tile, batch, number > 1)
+        tile = _tile(place, operand, delta, batch)
+        blocks.append(BlockPlan(operand.digits, groups, tile))
+        sums += _sums(place, dense, operand, blocks[-1], delta, batch, number > 1)
     for each in sums:
         each.require()
     return LayerPlan(dense, tuple(blocks), delta, tuple(sums))
+
+
+def _check_bounds(place: str, dense: Dense, largest: float) -> None:
+    """Raise ExactError for a bound that is none, and for first weights beyond it."""
+    require_power_of_two(f"{place}: largest", largest)
+    if dense.spread is not None and not 0 <= dense.spread <= largest:
+        raise ExactError(
+            f"{place}: spread is {dense.spread:g}, first weights would be held back at "
+            f"{largest:g}; take a smaller spread, or state a larger bound"
+        )
 
 
 def _delta_digits(
@@ -212,26 +302,33 @@ def _delta_digits(
     return result
 
 
-def _weight_grid(
-    place: str, dense: Dense, operand: _Operand, delta: int, first: bool
-) -> Grid:
-    """Return the finest grid of weights that all sums with them allow."""
-    largest = dense.largest or (8.0 if operand.digits == SINGLE else 64.0)
+def _product_steps(
+    dense: Dense, operand: _Operand, largest: float, delta: int, first: bool
+) -> int:
+    """Return p: all products x w are multiples of 2**-p, as fine as all sums allow.
+
+    Inputs on a grid of 2**-g then have weights on one of 2**-(p - g).
+    """
     bound = Fraction(largest)
     finest = [
-        ROUNDABLE - digits(bound),
-        operand.digits - digits(operand.row_steps * bound),
+        # The finest weights, those of the coarsest inputs, are rounded in binary32.
+        ROUNDABLE - digits(bound) + operand.coarsest,
+        operand.digits - digits(operand.row_sum * bound),
     ]
     if not first:
-        finest.append(DOUBLE - delta - digits(dense.units * bound))
-    exponent = min(finest)
-    if exponent < LEAST_WEIGHT:
+        finest.append(DOUBLE - delta - digits(dense.units * bound) + operand.coarsest)
+    return min(finest)
+
+
+def _group(place: str, part: _Part, weights: Grid) -> Group:
+    """Return the group of some inputs; ExactError for weights in too large steps."""
+    if weights.exponent < LEAST_WEIGHT:
         raise ExactError(
-            f"{place}: {operand.width} inputs of up to {operand.grid.largest:g} leave "
-            f"weights steps of 2**-{exponent}, at least 2**-{LEAST_WEIGHT} are needed; "
-            "take coarser or wide inputs, fewer units, or weights with a smaller bound"
+            f"{place}: {part.rows} inputs in steps of 2**{-part.grid.exponent} leave "
+            f"weights steps of 2**{-weights.exponent}, at least 2**-{LEAST_WEIGHT} are "
+            "needed; take coarser or wide inputs, or weights with a smaller bound"
         )
-    return Grid(exponent, largest)
+    return Group(part.rows, part.grid, weights, part.columns, part.unit)
 
 
 def _tile(place: str, operand: _Operand, delta: int, batch: int) -> int:
@@ -251,36 +348,33 @@ def _sums(
     place: str,
     dense: Dense,
     operand: _Operand,
-    weights: Grid,
+    block: BlockPlan,
     delta: int,
-    tile: int,
     batch: int,
     backward: bool,
 ) -> list[Sum]:
     """Return the sums that one block takes part in."""
     slopes = Fraction(1 << delta)
-    kind = "narrow" if operand.digits == SINGLE else "wide"
-    name = f"{place}, {kind} block"
+    name = f"{place}, {'narrow' if block.single else 'wide'}"
     small = "take weights with a smaller bound, or coarser inputs"
     fewer = "take a smaller batch, or coarser inputs"
+    first = block.groups[0]
+    step = Fraction(2) ** (first.inputs.exponent + first.weights.exponent)
+    forward = operand.row_sum * Fraction(first.weights.largest) * step
+    largest = operand.largest_steps
     result = [
+        Sum(f"{name}, forward", forward, operand.digits, small),
         Sum(
-            f"{name}, forward", operand.row_steps * weights.steps, operand.digits, small
-        ),
-        Sum(
-            f"{name}, gradient of {tile} rows",
-            tile * operand.largest_steps * slopes,
+            f"{name}, gradient of {block.tile} rows",
+            block.tile * largest * slopes,
             operand.digits,
             fewer,
         ),
-        Sum(
-            f"{name}, gradient of the batch",
-            batch * operand.largest_steps * slopes,
-            DOUBLE,
-            fewer,
-        ),
+        Sum(f"{name}, gradient of the batch", batch * largest * slopes, DOUBLE, fewer),
     ]
     if backward:
-        steps = dense.units * slopes * weights.steps
+        steps = (
+            dense.units * slopes * max(group.weights.steps for group in block.groups)
+        )
         result.append(Sum(f"{name}, backward", steps, DOUBLE, small))
     return result

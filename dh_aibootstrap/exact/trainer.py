@@ -50,13 +50,22 @@ class Recipe:
     most: float | None = None
 
 
+def _check_inputs(plan: Plan, data: Data) -> None:
+    """Raise ExactError for rows that the plan's proof does not speak of."""
+    if not plan.inputs.holds(data.inputs.format):
+        raise ExactError(
+            "inputs are in another format than the plan's: other columns in a block, a "
+            "finer grid, a larger bound or row sum; state one format for all data"
+        )
+
+
 @dataclass(frozen=True)
 class Report:
     """What some steps met: mean loss of a row, and how many numbers were held back.
 
-    The loss is that of this worker's rows of the steps 0, 16, 32 ...
-    `activations` and `weights` were outside their format's range and set to its edge;
-    many of them mean that a larger `largest` is wanted.
+    The loss is that of this worker's rows of the steps 0, 16, 32 ... and of the first.
+    `activations`, of this worker's rows, and `weights` were outside their format's
+    range and set to its edge; many of them mean that a larger `largest` is wanted.
     """
 
     steps: int
@@ -78,6 +87,12 @@ class Trainer:
         if data.targets.grid != recipe.plan.target_grid:
             found, wanted = data.targets.grid, recipe.plan.target_grid
             raise ExactError(f"targets are on {found}, the outputs on {wanted}")
+        if data.targets.values.shape[1] != recipe.plan.outputs:
+            columns = data.targets.values.shape[1]
+            raise ExactError(
+                f"targets have {columns} columns, the net {recipe.plan.outputs} outputs"
+            )
+        _check_inputs(recipe.plan, data)
         if len(data) == 0:
             raise ExactError("no rows to train on")
         selftest.require(ops)
@@ -110,7 +125,7 @@ class Trainer:
         while self.step < end:
             batch = self._batch()
             share = self.group.share(batch)
-            watch = self.step % WATCH_EVERY == 0
+            watch = self.step % WATCH_EVERY == 0 or self.step == first
             met = self.network.gradient(self._tables, share, self.group, watch)
             self._update(len(batch))
             activations += met.held
@@ -147,7 +162,11 @@ class Trainer:
         return self.network.parameters.result()
 
     def predict(self, data: Data) -> npt.NDArray[np.float32]:
-        """Return the outputs (n, outputs) for the inputs of other data."""
+        """Return the outputs (n, outputs) for the inputs of other data.
+
+        How many numbers were held back is not told.
+        """
+        _check_inputs(self.recipe.plan, data)
         tables, batch = Tables.of(self.ops, data), self.recipe.plan.batch
         parts = [
             self.network.predict(
@@ -155,7 +174,9 @@ class Trainer:
             )
             for start in range(0, len(data), batch)
         ]
-        return np.concatenate(parts)
+        return np.concatenate(
+            [np.zeros((0, self.recipe.plan.outputs), np.float32), *parts]
+        )
 
     def checkpoint(self, recipe: str) -> State:
         """Return the whole state; `recipe` is whatever names this training."""
@@ -174,6 +195,8 @@ class Trainer:
             raise ExactError(
                 f"a checkpoint of {list(state.arrays)}: expected {expected}"
             )
+        if not all(np.isfinite(array).all() for array in state.arrays.values()):
+            raise ExactError("a checkpoint with numbers that are not finite")
         if state.step > self.steps:
             found = f"a checkpoint after step {state.step}"
             raise ExactError(f"{found} of a training of {self.steps} steps")

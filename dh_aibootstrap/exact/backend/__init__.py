@@ -70,6 +70,9 @@ class Operations(Protocol):
     def subtract(self, a: Array, b: Array | float, out: Array) -> None:
         """Set `out` to a - b."""
 
+    def subtract_from(self, number: float, a: Array, out: Array) -> None:
+        """Set `out` to number - a."""
+
     def multiply(self, a: Array, b: Array | float, out: Array) -> None:
         """Set `out` to a * b."""
 

@@ -70,6 +70,10 @@ class NumpyOperations:
         """Set `out` to a - b."""
         np.subtract(a, b, out=out)
 
+    def subtract_from(self, number: float, a: Array, out: Array) -> None:
+        """Set `out` to number - a."""
+        np.subtract(a.dtype.type(number), a, out=out)
+
     def multiply(self, a: Array, b: Array | float, out: Array) -> None:
         """Set `out` to a * b."""
         np.multiply(a, b, out=out)

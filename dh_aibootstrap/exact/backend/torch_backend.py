@@ -78,6 +78,10 @@ class TorchOperations:
         """Set `out` to a - b."""
         torch.sub(a, b, out=out)
 
+    def subtract_from(self, number: float, a: Array, out: Array) -> None:
+        """Set `out` to number - a."""
+        torch.sub(torch.tensor(number, dtype=a.dtype), a, out=out)
+
     def multiply(self, a: Array, b: Array | float, out: Array) -> None:
         """Set `out` to a * b."""
         torch.mul(a, b, out=out)
