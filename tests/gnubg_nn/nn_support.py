@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-PACKAGE = HERE.parents[1] / "examples" / "gnubg" / "gnubg-nn"
+ROOT = HERE.parents[1]
+PACKAGE = ROOT / "examples" / "gnubg" / "gnubg-nn"
 DATA = PACKAGE / "data"
 # What gnubg 1.07.001 itself said at 0-ply of 20,000 positions: the truth for formulas.
 STOCK = HERE / "stock"
 
-for folder in (PACKAGE, HERE / "oracle"):
+for folder in (PACKAGE, ROOT, HERE / "oracle"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
@@ -31,7 +32,8 @@ def environment(**more: str) -> dict[str, str]:
     base = {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "LC_ALL": "C.UTF-8",
-        "PYTHONPATH": str(PACKAGE),
+        # Where dh-aibootstrap is installed, it is found without a path.
+        "PYTHONPATH": f"{PACKAGE}:{ROOT}",
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "2",
         "AIBOOTSTRAP_SEED": "7",

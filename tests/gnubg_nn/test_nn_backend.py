@@ -199,12 +199,12 @@ def test_an_unknown_backend(small: Path, tmp_path: Path) -> None:
     done = run("train", *arguments)
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]
-    what = "argument --backend: 'jax': expected numpy or torch"
+    what = "argument --backend: 'jax': expected exact, numpy or torch"
     assert last == f"gnubg_nn.train: error: {what}"
     assert not (tmp_path / "out").exists()
     with pytest.raises(NNError) as caught:
         choose("jax")
-    assert str(caught.value) == "--backend jax: expected numpy or torch"
+    assert str(caught.value) == "--backend jax: expected exact, numpy or torch"
 
 
 def test_a_checkpoint_of_another_backend(small: Path, tmp_path: Path) -> None:
@@ -213,6 +213,7 @@ def test_a_checkpoint_of_another_backend(small: Path, tmp_path: Path) -> None:
     path = f"{_stub(tmp_path, 'AssertionError')}:{environment()['PYTHONPATH']}"
     variables = {"AIBOOTSTRAP_CHECKPOINT_DIR": str(kept), "PYTHONPATH": path}
     arguments = ("--data", small, "--out", tmp_path / "out", "--epochs", 1)
+    arguments += ("--backend", "numpy")
     done = run("train", *arguments, **variables)
     assert (done.returncode, done.stderr) == (0, "")
     weights = (tmp_path / "out" / "gnubg.weights").read_bytes()
@@ -226,7 +227,7 @@ def test_a_checkpoint_of_another_backend(small: Path, tmp_path: Path) -> None:
     other = json.dumps({**parts, "backend": "torch"}, sort_keys=True)
     spoilt = State(state.epoch, state.flat + np.float32(1), state.mean, state.square)
     save(kept / "race.npz", other, spoilt)
-    done = run("train", *arguments, "--backend", "numpy", **variables)
+    done = run("train", *arguments, **variables)
     assert (done.returncode, done.stderr) == (0, "")
     where = f"race: starting anew: {kept}/race.npz: checkpoint of another recipe\n"
     assert where in done.stdout

@@ -17,21 +17,33 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def test_a_chart_shows_each_line_where_its_numbers_are() -> None:
     lines = [
-        Line("a & b", [(10, 0.0), (100, 0.5), (1000, 1.0)], [0.25, 0.25, 0.25]),
-        Line("beyond", [(10, 2.0), (1000, -2.0)]),
+        Line("a & b", [(0, 0.0), (1000, 0.5), (2000, 1.0)], [0.25, 0.25, 0.25]),
+        Line("beyond", [(0, 2.0), (2000, -2.0)]),
     ]
-    picture = draw([Chart("Title", "games", lines, 0.0, 1.0, 0.5)])
+    picture = draw([Chart("Title", "generation", lines, 0.0, 1.0, 0.5)])
     root = ElementTree.fromstring(picture)
     first, second = root.findall(f"{SVG}polyline")
-    # 70 to 570 across in powers of ten; 1.0 at 40 down to 0.0 at 255.
+    # 70 to 570 across; 1.0 at 40 down to 0.0 at 255.
     assert first.get("points") == "70,255 320,147.5 570,40"
     # What lies beyond the axis is held at its end.
     assert second.get("points") == "70,40 570,255"
     texts = [element.text for element in root.findall(f"{SVG}text")]
-    assert {"Title", "games", "a & b", "beyond", "10", "100", "1 000"} <= set(texts)
+    assert {"Title", "generation", "a & b", "beyond"} <= set(texts)
+    ticks = [
+        (element.get("x"), element.text)
+        for element in root.findall(f"{SVG}text")
+        if element.get("y") == "273"
+    ]
+    assert ticks == [
+        ("70", "0"),
+        ("195", "500"),
+        ("320", "1 000"),
+        ("445", "1 500"),
+        ("570", "2 000"),
+    ]
     bars = [line for line in root.findall(f"{SVG}line") if line.get("x1") == "320"]
     assert ("93.8", "201.2") in [(b.get("y2"), b.get("y1")) for b in bars]
-    assert draw([Chart("Title", "games", lines, 0.0, 1.0, 0.5)]) == picture
+    assert draw([Chart("Title", "generation", lines, 0.0, 1.0, 0.5)]) == picture
 
 
 def test_curves_of_kept_generations(
@@ -57,7 +69,11 @@ def test_curves_of_kept_generations(
     found = [line.split("\t") for line in lines[1:]]
     assert [row[:2] for row in found] == [["2", "100"], ["10", "500"]]
     assert [row[5:] for row in found] == [["+0.0000", "0.0000"]] * 2
-    ElementTree.parse(out / "curve.svg")
+    picture = ElementTree.parse(out / "curve.svg")
+    texts = [element.text for element in picture.findall(f"{SVG}text")]
+    # Across go the generations, which the phases share more evenly than the games.
+    assert texts.count("generation") == 2
+    assert {"2", "10"} <= set(texts) and "100" not in texts
 
 
 def test_a_folder_without_generations(

@@ -156,7 +156,7 @@ def test_a_compiler_error_comes_with_its_log(
 def test_a_linker_error_is_its_first_line(tmp_path: Path) -> None:
     (tmp_path / "a.c").write_text("int b(void); int main(void) { return b(); }\n")
     with pytest.raises(NNError) as caught:
-        build._link(build.find_compiler(os.environ), tmp_path, ["a.c"], "program")
+        build.link(build.find_compiler(os.environ), tmp_path, ["a.c"], "program")
     text = str(caught.value)
     assert text.startswith("program: cannot compile: ")
     assert text.endswith("undefined reference to `b'")

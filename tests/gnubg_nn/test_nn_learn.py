@@ -5,20 +5,31 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
 from nn_support import command, environment, run
 
 from gnubg_nn.dataset import HELD_OUT_FILE, TRAIN_FILE, read_dataset
-from gnubg_nn.label import _rules, unique
-from gnubg_nn.learn import CURRICULUM, Phase, generations, scaled
+from gnubg_nn import learn as learning
 from gnubg_nn.engine.library import RECORD
+from gnubg_nn.label import rules, unique
+from gnubg_nn.learn import (
+    CURRICULUM,
+    Course,
+    Phase,
+    due,
+    generations,
+    needed_after,
+    scaled,
+)
 from gnubg_nn.weights import read_weights
 
 SCALE = "0.0005"
@@ -158,10 +169,189 @@ def test_damaged_checkpoints_are_said_and_not_used(
     learn(engine_folder, tmp_path, 2, **more)
     (kept / "race-1.npz").write_bytes(b"PK\x03\x04")
     done = learn(engine_folder, tmp_path, 2, **more)
-    line = f"starting anew: {kept}/race-1.npz: damaged checkpoint: "
-    assert done.startswith(line)
+    lines = done.splitlines()
+    line = f"generation 9: {kept}/race-1.npz: damaged checkpoint: "
+    assert lines[0].startswith(line)
+    assert lines[1] == "resuming after generation 0"
     name = "learnt.weights"
     assert (tmp_path / name).read_bytes() == (learnt / name).read_bytes()
+
+
+def brief(name: str, number: int, games: int, replay: int) -> Phase:
+    rates, lambdas = (1e-3, 1e-3), (0.9, 0.9)
+    return Phase(name, number, games, False, True, lambdas, rates, 64, replay)
+
+
+# Generations 0 and 1, then 2 to 5 and 6 to 8, which replay up to two of those from 2.
+BRIEF = (brief("one", 2, 20, 0), brief("two", 4, 6, 1), brief("three", 3, 6, 1))
+
+
+@pytest.fixture(scope="module")
+def kept_often() -> Iterator[None]:
+    """Let every generation be kept, and the weights of every fourth."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(learning, "SAVE_EVERY", -1.0)
+        patch.setattr(learning, "SNAPSHOT_EVERY", 4)
+        yield
+
+
+def go_on(engine: Path, folder: Path, phases: int) -> dict[str, bytes]:
+    """Learn so many phases of BRIEF with folder/kept; return what is written."""
+    out, kept = folder / "out", folder / "kept"
+    for each in (out, kept):
+        each.mkdir(parents=True, exist_ok=True)
+    learning.learn(Course(engine, kept, 5, BRIEF[:phases]), out, 1)
+    return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
+
+
+@pytest.fixture(scope="module")
+def through(
+    engine_folder: Path, kept_often: None, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, bytes]]:
+    """Return the folder of a learning without interruption, and what it wrote."""
+    folder = tmp_path_factory.mktemp("through")
+    (folder / "kept").mkdir()
+    # Left by another course; its like would be made anew.
+    (folder / "kept/positions-99.npy").write_bytes(b"")
+    return folder, go_on(engine_folder, folder, 3)
+
+
+@pytest.fixture(scope="module")
+def halfway(
+    engine_folder: Path, kept_often: None, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Return the folder of a learning that stands after generation 5."""
+    folder = tmp_path_factory.mktemp("halfway")
+    go_on(engine_folder, folder, 2)
+    return folder
+
+
+def positions(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("kept/positions-*"))
+
+
+def test_positions_that_nobody_needs_are_removed(
+    through: tuple[Path, dict[str, bytes]], halfway: Path
+) -> None:
+    # Two generations can be gone on from; the two before each are kept.
+    assert (halfway / "kept/finished").read_text() == "5 4\n"
+    assert positions(halfway) == [f"positions-{n}.npy" for n in (3, 4, 5)]
+    folder, _ = through
+    assert (folder / "kept/finished").read_text() == "8 7\n"
+    assert positions(folder) == [f"positions-{n}.npy" for n in (6, 7, 8)]
+    weights = sorted(path.name for path in folder.glob("kept/*.weights"))
+    assert weights == ["generation-4.weights", "generation-8.weights"]
+    assert not [*folder.glob("kept/*.new")]
+
+
+def test_which_positions_later_generations_need() -> None:
+    needed = [needed_after(number, BRIEF) for number in range(9)]
+    assert needed == [
+        [], [], [2], [2, 3], [3, 4], [4, 5], [5, 6], [6, 7], [],
+    ]  # fmt: skip
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def other(path: Path) -> None:
+    np.save(path, np.zeros(10))
+
+
+DAMAGED = "KEPT/positions-{}.npy: damaged array: "
+DAMAGES: list[tuple[str, Callable[[Path], None], list[str]]] = [
+    # After generation 5 both 4 and 5 are needed, after 4 both 3 and 4.
+    (
+        "positions-5.npy",
+        cut,
+        ["generation 5: " + DAMAGED.format(5), "resuming after generation 4"],
+    ),
+    (
+        "positions-5.npy",
+        other,
+        [
+            "generation 5: " + DAMAGED.format(5) + "not of positions",
+            "resuming after generation 4",
+        ],
+    ),
+    (
+        "positions-5.npy",
+        Path.unlink,
+        [
+            "generation 5: KEPT/positions-5.npy: cannot read: No such file",
+            "resuming after generation 4",
+        ],
+    ),
+    ("positions-3.npy", cut, ["resuming after generation 5"]),
+    (
+        "positions-4.npy",
+        cut,
+        [
+            "generation 5: " + DAMAGED.format(4),
+            "generation 4: " + DAMAGED.format(4),
+            "starting anew: KEPT: no whole generation",
+        ],
+    ),
+    (
+        "race-1.npz",
+        Path.unlink,
+        [
+            "generation 5: KEPT/race-1.npz: is missing",
+            "resuming after generation 4",
+        ],
+    ),
+    (
+        "finished",
+        lambda path: path.write_text("5 4 3\n") and None,
+        [
+            "starting anew: KEPT/finished: b'5 4 3': expected numbers of generations",
+        ],
+    ),
+    (
+        "learning.tsv",
+        lambda path: path.write_bytes(b"0\tone\t\xff\n1\tone\n") and None,
+        [
+            "generation 5: KEPT/learning.tsv:3: expected generation 2",
+            "generation 4: KEPT/learning.tsv:3: expected generation 2",
+            "starting anew: KEPT: no whole generation",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize("name, damage, told", DAMAGES, ids=range(len(DAMAGES)))
+def test_damage_costs_time_and_no_bit(
+    engine_folder: Path,
+    through: tuple[Path, dict[str, bytes]],
+    halfway: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    damage: Callable[[Path], None],
+    told: list[str],
+) -> None:
+    folder, whole = through
+    shutil.copytree(halfway / "kept", tmp_path / "kept")
+    damage(tmp_path / "kept" / name)
+    assert go_on(engine_folder, tmp_path, 3) == whole
+    lines = capsys.readouterr().out.splitlines()
+    for line, start in zip(lines, told):
+        assert line.startswith(start.replace("KEPT", str(tmp_path / "kept")))
+    assert re.match(r"\d+ s\t", lines[len(told)])
+    assert positions(tmp_path) == positions(folder)
+
+
+@pytest.mark.parametrize("waits", [(), (1, 2, 3), (2, 4, 6, 8), (0, 8), range(10)])
+def test_nets_that_were_kept_outlive_the_next_writing(waits: Sequence[int]) -> None:
+    for last in range(10):
+        kept = [-1]
+        for number in range(last + 1):
+            if due(number, kept[-1], last, number in waits):
+                kept.append(number)
+        assert kept[-1] == last
+        # Neighbours have files of their own.
+        assert all((b - a) % 2 for a, b in zip(kept, kept[1:]))
 
 
 def test_labelling_goes_on_where_it_was(
@@ -203,9 +393,9 @@ def test_a_draft_is_the_training_positions(
 
 
 def test_every_fourth_part_is_played_wildly() -> None:
-    rules = [_rules(part, 1) for part in range(8)]
-    assert [r.explore_share for r in rules] == ([0.03] * 3 + [0.25]) * 2
-    assert [r.generation for r in rules] == list(range(1_000_000, 1_000_008))
+    found = [rules(part, 1) for part in range(8)]
+    assert [r.explore_share for r in found] == ([0.03] * 3 + [0.25]) * 2
+    assert [r.generation for r in found] == list(range(1_000_000, 1_000_008))
 
 
 def test_a_position_of_two_games_is_for_training() -> None:
@@ -238,3 +428,8 @@ def test_scale_must_be_a_number(tmp_path: Path) -> None:
     text = "argument --scale: 'much': expected a number above 0"
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == f"gnubg_nn.learn: error: {text}"
+    done = run("learn", "--engine", tmp_path, "--out", tmp_path, "--scale", "1001")
+    text = "argument --scale: '1001': expected at most 1000"
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == f"gnubg_nn.learn: error: {text}"
+    assert list(tmp_path.iterdir()) == []

@@ -153,8 +153,9 @@ def test_writer_refuses_and_leaves_the_old_file(tmp_path: Path) -> None:
         write_weights(path, nets)
     message = f"{path}: race net: numbers that are not finite"
     assert str(caught.value) == message
-    with pytest.raises(NNError):
+    with pytest.raises(NNError) as caught:
         write_weights(path, _nets()[:5])
+    assert str(caught.value) == f"{path}:1: 5 nets: expected 6"
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["w"]
 

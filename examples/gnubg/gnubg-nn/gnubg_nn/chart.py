@@ -15,6 +15,7 @@ LEFT, RIGHT, TOP, BOTTOM = 70, 150, 40, 45
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#000000", "#cc79a7", "#e69f00")
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "1 2", "4 4")
 FONT = 'font-family="sans-serif" font-size="13"'
+MOST_TICKS = 10
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """A panel: lines over x in powers of ten, y linear from `low` to `high`."""
+    """A panel: lines over x of at least 0, y from `low` to `high`, both linear."""
 
     title: str
     x_name: str
@@ -45,12 +46,12 @@ def _number(value: float) -> str:
 class _Scale:
     def __init__(self, chart: Chart, top: float) -> None:
         xs = [x for line in chart.lines for x, _ in line.points]
-        self.first, self.last = math.log10(min(xs)), math.log10(max(xs))
+        self.first, self.last = min(xs), max(xs)
         self._chart, self.top = chart, top
 
     def x(self, value: float) -> float:
         span = max(self.last - self.first, 1e-9)
-        part = (math.log10(value) - self.first) / span
+        part = (value - self.first) / span
         return LEFT + part * (WIDTH - LEFT - RIGHT)
 
     def y(self, value: float) -> float:
@@ -72,6 +73,17 @@ def _stroke(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
     return f'<line {ends} stroke="{colour}"/>'
 
 
+def _ticks(first: float, last: float) -> range:
+    """Return the multiples of 1, 2 or 5 times a power of ten between, not too many."""
+    power = 1
+    while True:
+        for step in (power, 2 * power, 5 * power):
+            ticks = range(math.ceil(first / step) * step, math.floor(last) + 1, step)
+            if len(ticks) <= MOST_TICKS:
+                return ticks
+        power *= 10
+
+
 def _axes(chart: Chart, scale: _Scale) -> list[str]:
     right, bottom = WIDTH - RIGHT, scale.top + HEIGHT - BOTTOM
     parts = [_text(LEFT, scale.top + 20, chart.title)]
@@ -81,12 +93,10 @@ def _axes(chart: Chart, scale: _Scale) -> list[str]:
         y = scale.y(value)
         parts.append(_stroke(LEFT, y, right, y, "#d8d8d8"))
         parts.append(_text(LEFT - 8, y + 4, f"{value:.2f}", "end"))
-    for power in range(math.ceil(scale.first), math.floor(scale.last) + 1):
-        x = scale.x(10.0**power)
+    for value in _ticks(scale.first, scale.last):
+        x = scale.x(value)
         parts.append(_stroke(x, scale.top + TOP, x, bottom, "#d8d8d8"))
-        parts.append(
-            _text(x, bottom + 18, f"{10**power:,}".replace(",", " "), "middle")
-        )
+        parts.append(_text(x, bottom + 18, f"{value:,}".replace(",", " "), "middle"))
     parts.append(_stroke(LEFT, bottom, right, bottom, "#000000"))
     parts.append(_text((LEFT + right) / 2, bottom + 36, chart.x_name, "middle"))
     return parts

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import io
-import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import NNError
+from .files import read_file, write_file
 from .net import Floats
 
 _NAMES = ("recipe", "epoch", "flat", "mean", "square")
@@ -40,27 +40,18 @@ def save(path: Path, recipe: str, state: State) -> None:
         mean=state.mean.astype("<f4"),
         square=state.square.astype("<f4"),
     )
-    beside = path.with_name(path.name + ".new")
-    with open(beside, "wb") as file:
-        file.write(buffer.getvalue())
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+    write_file(path, buffer.getvalue())
 
 
 def load(path: Path, recipe: str, count: int) -> State | None:
     """Return the checkpoint of `recipe` with `count` parameters; None without file.
 
-    Raises NNError for a file that is damaged or of another recipe.
+    Raises NNError for a file that cannot be read, is damaged or of another recipe.
     """
-    limit = 3 * 4 * count + _MAX_RECIPE + 65536
-    try:
-        with open(path, "rb") as file:
-            data = file.read(limit + 1)
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    if len(data) > limit:
-        raise NNError(f"{path}: more than {limit} bytes: not a checkpoint of this net")
+    limit = 3 * 4 * count + _MAX_RECIPE + 65536
+    data = read_file(path, limit, "checkpoint of this net")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             # Bounds the memory before numpy believes any header.

@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Sequence
 
 from .chart import Chart, Line, draw
-from .command import count, jobs_option, run, seed_option
+from .command import count, jobs_and_seed, path_option, run
 from .dataset import HELD_OUT_FILE, read_dataset
 from .duel import duel, read_nets
 from .errors import NNError
 from .evaluate import measure
+from .files import write_file
 from .learn import CURVE_FILE
 from .weights import read_weights
 from .workers import Workers
@@ -77,18 +78,19 @@ def snapshots(folder: Path) -> list[tuple[int, Path]]:
 def charts(rows: Sequence[Row]) -> list[Chart]:
     """Return the two panels: equity errors by class, and points per game."""
     errors = [
-        Line(name, [(row.games, row.errors[index]) for row in rows])
+        Line(name, [(row.generation, row.errors[index]) for row in rows])
         for index, name in enumerate(NAMES)
     ]
     won = Line(
         "points per game",
-        [(row.games, row.ppg) for row in rows],
+        [(row.generation, row.ppg) for row in rows],
         [row.ppg_error for row in rows],
     )
-    games = "games played until then"
     return [
-        Chart("Equity error on rolled-out positions", games, errors, 0, 0.4, 0.1),
-        Chart("Duel with the stock nets", games, [won], -0.3, 0.05, 0.05),
+        Chart(
+            "Equity error on rolled-out positions", "generation", errors, 0, 0.4, 0.1
+        ),
+        Chart("Duel with the stock nets", "generation", [won], -0.3, 0.05, 0.05),
     ]
 
 
@@ -103,7 +105,7 @@ def _run(given: argparse.Namespace) -> None:
         for generation, path in kept:
             nets = read_weights(path)
             found = measure(nets, data)
-            result = duel(workers, (nets, against), given.games // 2, given.seed, -1)
+            result = duel(workers, (nets, against), given.games // 2, given.seed)
             row = Row(
                 generation,
                 played[generation - 1],
@@ -115,26 +117,23 @@ def _run(given: argparse.Namespace) -> None:
             print(row.text(), flush=True)
     given.out.mkdir(parents=True, exist_ok=True)
     lines = ["\t".join(COLUMNS), *(row.text() for row in rows), ""]
-    (given.out / "curve.tsv").write_text("\n".join(lines), encoding="ascii")
-    (given.out / "curve.svg").write_text(draw(charts(rows)), encoding="utf-8")
+    write_file(given.out / "curve.tsv", "\n".join(lines).encode("ascii"))
+    write_file(given.out / "curve.svg", draw(charts(rows)).encode("utf-8"))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=PROGRAM, allow_abbrev=False)
-    parser.add_argument("--engine", type=Path, required=True, help="folder of build")
-    parser.add_argument("--learnt", type=Path, required=True, help="folder of learn")
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data")
-    parser.add_argument("--against", type=Path, required=True, help="weights")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the curves")
+def _options(parser: argparse.ArgumentParser) -> None:
+    path_option(parser, "--engine", "folder of build")
+    path_option(parser, "--learnt", "folder of learn")
+    path_option(parser, "--data", "folder of the data")
+    path_option(parser, "--against", "weights")
+    path_option(parser, "--out", "folder of the curves")
     parser.add_argument("--games", type=count, default=20_000, help="per generation")
-    jobs_option(parser)
-    seed_option(parser)
-    return parser
+    jobs_and_seed(parser)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    return run(_parser(), _run, arguments)
+    return run(PROGRAM, _options, _run, arguments)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import hashlib
 import lzma
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,8 @@ import numpy.typing as npt
 
 from .classes import PositionClass, classify
 from .errors import NNError
-from .net import OUTPUTS
+from .files import read_file, write_file
+from .net import OUTPUTS, Floats
 from .positions import KEY_BYTES, Boards, Keys, boards_from_keys
 
 MAGIC = "gnubg-nn-data 1"
@@ -47,6 +47,23 @@ Labels = npt.NDArray[np.uint16]
 
 
 @dataclass(frozen=True)
+class TrainingSet:
+    """Positions by ascending key, each once, with their probabilities.
+
+    keys uint8 (n, 10), boards uint8 (n, 2, 25), targets float32 (n, 5), classes uint8
+    (n,); the digest is of keys and probabilities as they were read.
+    """
+
+    lineage: str
+    labelling: str
+    keys: Keys
+    boards: Boards
+    targets: Floats
+    classes: npt.NDArray[np.uint8]
+    digest: str
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Keys (n, 10), boards (n, 2, 25), labels (n, 5) in 1/65535, classes (n,)."""
 
@@ -58,9 +75,21 @@ class Dataset:
     classes: npt.NDArray[np.uint8]
     digest: str
 
-    def probabilities(self) -> npt.NDArray[np.float32]:
+    def probabilities(self) -> Floats:
         """Return the labels as float32 probabilities, (n, 5)."""
         return (self.labels / SCALE).astype(np.float32)
+
+    def training_set(self) -> TrainingSet:
+        """Return what nets are trained on."""
+        return TrainingSet(
+            self.lineage,
+            self.labelling,
+            self.keys,
+            self.boards,
+            self.probabilities(),
+            self.classes,
+            self.digest,
+        )
 
 
 def labels_from_probabilities(values: npt.NDArray[Any]) -> Labels:
@@ -132,9 +161,7 @@ def write_dataset(
         f"positions: {len(keys)}\nsha256: {hashlib.sha256(raw).hexdigest()}\n\n"
     )
     packed = lzma.compress(raw, preset=9 | lzma.PRESET_EXTREME)
-    beside = path.with_name(path.name + ".new")
-    beside.write_bytes(header.encode("ascii") + packed)
-    os.replace(beside, path)
+    write_file(path, header.encode("ascii") + packed)
 
 
 def _header(path: Path, data: bytes) -> tuple[dict[str, str], int]:
@@ -190,14 +217,7 @@ def _unpack(path: Path, packed: bytes, size: int) -> bytes:
 
 def read_dataset(path: Path) -> Dataset:
     """Return a data file, every position checked; raises NNError otherwise."""
-    limit = _MAX_HEADER + MAX_POSITIONS * _ROW_BYTES
-    try:
-        with open(path, "rb") as file:
-            data = file.read(limit + 1)
-    except OSError as error:
-        raise NNError(f"{path}: cannot read: {error.strerror}") from None
-    if len(data) > limit:
-        raise NNError(f"{path}: more than {limit} bytes: not a data file")
+    data = read_file(path, _MAX_HEADER + MAX_POSITIONS * _ROW_BYTES, "data file")
     fields, start = _header(path, data)
     count = _count(path, fields["positions"])
     raw = _unpack(path, data[start:], count * _ROW_BYTES)

@@ -13,19 +13,18 @@ are a gnubg.weights or a gnubg.wd.
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Iterator, Sequence
 
 import numpy as np
 
-from .command import count, jobs_option, run, seed_option
+from .command import even, jobs_and_seed, path_option, positive, run
 from .errors import NNError
+from .files import write_json
 from .net import Floats, Net
 from .weights import read_binary, read_weights
 from .workers import Workers
@@ -43,6 +42,10 @@ class Result:
     ppg: float
     error: float
     games: int
+
+    def text(self) -> str:
+        """Return the points and their error in words."""
+        return f"{self.ppg:+.4f} points per game, standard error {self.error:.4f}"
 
 
 def statistics(points: Floats) -> Result:
@@ -78,78 +81,50 @@ def round_seed(seed: int, number: int) -> int:
 
 
 def duel(
-    workers: Workers, nets: Sequence[Sequence[Net]], pairs: int, seed: int, until: float
+    workers: Workers,
+    nets: Sequence[Sequence[Net]],
+    pairs: int,
+    seed: int,
+    until: float | None = None,
 ) -> Result:
-    """Play at most so many pairs, until the standard error is at most `until`."""
+    """Play so many pairs, or fewer once the standard error is at most `until`."""
     points: list[Floats] = []
     for number, size in rounds(pairs):
         points.append(workers.duel(nets, size, round_seed(seed, number)))
         result = statistics(np.concatenate(points))
-        if result.error <= until:
+        if until is not None and result.error <= until:
             break
     return result
-
-
-def even(text: str) -> int:
-    """Return the even number of at least 4 that an option gives."""
-    number = count(text)
-    if number % 2 or number < 4:
-        raise argparse.ArgumentTypeError(f"{number}: expected an even number from 4 on")
-    return number
-
-
-def _error(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a number above 0")
-    return number
-
-
-def _write_json(path: Path, result: Result) -> None:
-    figures = {"ppg": result.ppg, "error": result.error, "games": result.games}
-    beside = path.with_name(path.name + ".new")
-    text = json.dumps({"duel": figures}, indent=1, allow_nan=False)
-    beside.write_text(text + "\n", encoding="ascii")
-    os.replace(beside, path)
 
 
 def _run(given: argparse.Namespace) -> None:
     if given.json and not given.json.parent.is_dir():
         raise NNError(f"--json: {given.json}: no such folder")
     nets = [read_nets(path) for path in (given.first, given.second)]
-    # Less than 0 is never reached.
-    until = given.until if given.until is not None else -1.0
     with Workers(given.engine, given.jobs) as workers:
         begin = time.monotonic()
-        result = duel(workers, nets, given.games // 2, given.seed, until)
+        result = duel(workers, nets, given.games // 2, given.seed, given.until)
         minutes = (time.monotonic() - begin) / 60
     if given.json:
-        _write_json(given.json, result)
-    won = f"{result.ppg:+.4f} points per game, standard error {result.error:.4f}"
+        write_json(given.json, {"duel": asdict(result)})
     speed = f"{result.games / minutes / given.jobs:,.0f} games a minute and core"
     who = f"{given.first} against {given.second}"
-    print(f"{who}: {won}, {result.games} games, {speed}")
+    print(f"{who}: {result.text()}, {result.games} games, {speed}")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=PROGRAM, allow_abbrev=False)
+def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("first", type=Path)
     parser.add_argument("second", type=Path)
-    parser.add_argument("--engine", type=Path, required=True, help="folder of build")
+    path_option(parser, "--engine", "folder of build")
     parser.add_argument("--games", type=even, default=100_000, help="at most so many")
-    parser.add_argument("--until", type=_error, help="standard error that is enough")
+    parser.add_argument("--until", type=positive, help="standard error that is enough")
     parser.add_argument("--json", type=Path, help="where the figures go")
-    jobs_option(parser)
-    seed_option(parser)
-    return parser
+    jobs_and_seed(parser)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    return run(_parser(), _run, arguments)
+    return run(PROGRAM, _options, _run, arguments)
 
 
 if __name__ == "__main__":

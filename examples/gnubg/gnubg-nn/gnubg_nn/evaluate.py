@@ -18,10 +18,8 @@ databases and all.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
-from functools import partial
+from dataclasses import asdict
 from pathlib import Path
 from typing import Sequence
 
@@ -29,21 +27,22 @@ import numpy as np
 import numpy.typing as npt
 
 from .classes import PositionClass
-from .command import jobs_option, run, seed_option
+from .command import UsageError, even, jobs_and_seed, run
 from .dataset import HELD_OUT_FILE, Dataset, read_dataset
-from .duel import duel, even, read_nets
-from .engine.library import Engine
+from .duel import Result, duel, read_nets
+from .engine.library import open_engine
 from .errors import NNError
-from .net import Floats, Net, equity, forward
+from .files import write_json
+from .net import BACKGAMMONS, Floats, Net, equity, forward
 from .nets import CLASS_OF_NET, INPUTS_OF_NET
 from .sanity import clamp
 from .upstream import scores
 from .upstream.benchmarks import read_benchmarks
+from .upstream.scores import Metrics
 from .weights import NETS, read_weights
 from .workers import Workers
 
 PROGRAM = "gnubg_nn.evaluate"
-Metrics = dict[str, dict[str, float]]
 
 # Nets of equal shape, which only their behaviour tells apart.
 TWINS = ((0, 2), (3, 4))
@@ -57,7 +56,7 @@ def outputs(net: Net, index: int, data: Dataset, rows: npt.NDArray[np.int64]) ->
         raise NNError(f"{NETS[index].name} net: outputs that are not finite")
     found = clamp(raw, boards, classes)
     if CLASS_OF_NET[index] == PositionClass.RACE:
-        found[:, [2, 4]] = data.probabilities()[rows][:, [2, 4]]
+        found[:, BACKGAMMONS] = data.probabilities()[rows][:, BACKGAMMONS]
     return found
 
 
@@ -107,18 +106,6 @@ def table(metrics: Metrics) -> str:
     return "\n".join(lines)
 
 
-def _write_json(path: Path, metrics: Metrics) -> None:
-    beside = path.with_name(path.name + ".new")
-    text = json.dumps(metrics, indent=1, allow_nan=False)
-    try:
-        beside.write_text(text + "\n", encoding="ascii")
-        os.replace(beside, path)
-    except OSError as error:
-        raise NNError(f"{path}: cannot write: {error.strerror}") from None
-    finally:
-        beside.unlink(missing_ok=True)
-
-
 def compare(found: Metrics, other: Metrics) -> Metrics:
     """Return the figures of six nets, with the equity errors of six others beside."""
     return {
@@ -129,33 +116,27 @@ def compare(found: Metrics, other: Metrics) -> Metrics:
 
 def _duel(
     given: argparse.Namespace, nets: Sequence[Net], other: Sequence[Net]
-) -> Metrics:
+) -> Result:
+    """Return what the nets win of the other ones, to seven decimals."""
     with Workers(given.engine, given.jobs) as workers:
-        result = duel(workers, (nets, other), given.games // 2, given.seed, -1)
-    figures = {"ppg": result.ppg, "error": result.error, "games": result.games}
-    return {"duel": {name: round(value, 7) for name, value in figures.items()}}
-
-
-def _duel_line(metrics: Metrics) -> str:
-    row = metrics["duel"]
-    won = f"{row['ppg']:+.4f} points per game, standard error {row['error']:.4f}"
-    return f"duel: {won}, {row['games']:.0f} games"
+        result = duel(workers, (nets, other), given.games // 2, given.seed)
+    return Result(round(result.ppg, 7), round(result.error, 7), result.games)
 
 
 def _judge(nets: Sequence[Net], engine: Path | None) -> scores.Judge:
     """Return who judges benchmark positions: the engine of a folder, or the nets."""
     if engine is None:
         return scores.nets_as_judge(nets)
-    gnubg = Engine(engine)
+    gnubg = open_engine(engine)
     gnubg.load(nets)
     return scores.engine_as_judge(gnubg)
 
 
-def _run(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
+def _run(given: argparse.Namespace) -> None:
     if not given.data and not given.benchmark:
-        parser.error("--data or --benchmark: at least one is required")
+        raise UsageError("--data or --benchmark: at least one is required")
     if given.against and not given.engine:
-        parser.error("--against: a duel needs --engine")
+        raise UsageError("--against: a duel needs --engine")
     nets = read_weights(given.weights)
     other = given.against and read_nets(given.against)
     data = given.data and read_dataset(given.data / HELD_OUT_FILE)
@@ -168,21 +149,20 @@ def _run(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
             metrics = compare(metrics, measure(other, data))
         tables.append(table(metrics))
     if other:
-        found = _duel(given, nets, other)
-        metrics = {**metrics, **found}
-        tables.append(_duel_line(found))
+        won = _duel(given, nets, other)
+        metrics = {**metrics, "duel": asdict(won)}
+        tables.append(f"duel: {won.text()}, {won.games} games")
     if benchmark:
         judge = _judge(nets, given.engine)
         found = scores.measure_benchmark(benchmark, judge)
         metrics = {**metrics, **found}
         tables.append(scores.table(found, judge))
     if given.json:
-        _write_json(given.json, metrics)
+        write_json(given.json, metrics)
     print("\n\n".join(tables))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=PROGRAM, allow_abbrev=False)
+def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("weights", type=Path)
     parser.add_argument("--data", type=Path, help="folder of the data")
     parser.add_argument("--benchmark", type=Path, nargs="+", help="files of gnubg-nn")
@@ -190,15 +170,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--against", type=Path, help="weights to play against")
     parser.add_argument("--games", type=even, default=100_000, help="of the duel")
     parser.add_argument("--json", type=Path, help="where the figures go")
-    jobs_option(parser)
-    seed_option(parser)
-    return parser
+    jobs_and_seed(parser)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    parser = _parser()
-    return run(parser, partial(_run, parser), arguments)
+    return run(PROGRAM, _options, _run, arguments)
 
 
 if __name__ == "__main__":

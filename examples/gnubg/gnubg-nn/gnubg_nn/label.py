@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,10 +23,12 @@ import numpy.typing as npt
 
 from . import __version__
 from .classes import PositionClass
-from .command import checkpoint_folder, factor, jobs_option, run, seed_option
+from .command import checkpoint_folder, jobs_and_seed, path_option, run, scale_option
 from .dataset import HELD_OUT_FILE, TRAIN_FILE
 from .dataset import Labels, labels_from_probabilities, write_dataset
-from .engine.library import Engine, PlayOptions, Records
+from .engine.library import Engine, PlayOptions, Records, open_engine
+from .errors import NNError
+from .files import read_array, write_array
 from .net import Floats, Net
 from .positions import Keys
 from .weights import read_weights
@@ -84,16 +85,11 @@ class Split:
 def _once(path: Path, make: Callable[[], Records]) -> Records:
     """Return the array that an earlier run left at `path`, or make it and keep it."""
     try:
-        found: Records = np.load(path, allow_pickle=False)
-        return found
-    except (OSError, ValueError, EOFError):
-        pass
-    made = make()
-    beside = path.with_name(path.name + ".new")
-    with open(beside, "wb") as file:
-        np.save(file, made)
-    os.replace(beside, path)
-    return made
+        return read_array(path)
+    except NNError:
+        made = make()
+        write_array(path, made)
+        return made
 
 
 def scaled(number: int, scale: float) -> int:
@@ -101,9 +97,9 @@ def scaled(number: int, scale: float) -> int:
     return max(1, round(number * scale))
 
 
-def _rules(part: int, seed: int) -> PlayOptions:
+def rules(part: int, seed: int) -> PlayOptions:
     """Return how the games of a part are played: as well as can be, or wildly."""
-    rules = PlayOptions(
+    best = PlayOptions(
         seed=seed,
         generation=GENERATION + part,
         pruning=True,
@@ -111,8 +107,8 @@ def _rules(part: int, seed: int) -> PlayOptions:
         lambda_=LAMBDA,
     )
     if part % WILD_EVERY == WILD_EVERY - 1:
-        return replace(rules, **WILD)
-    return rules
+        return replace(best, **WILD)
+    return best
 
 
 def play(workers: Workers, nets: Sequence[Net], options: Options) -> Records:
@@ -121,10 +117,10 @@ def play(workers: Workers, nets: Sequence[Net], options: Options) -> Records:
     parts = []
     for number, first in enumerate(range(0, games, GAMES_PER_FILE)):
         count = min(GAMES_PER_FILE, games - first)
-        rules = _rules(number, options.seed)
+        how = rules(number, options.seed)
         part = _once(
             options.kept / f"{options.recipe}-games-{first}-{count}.npy",
-            lambda: workers.play(nets, rules, count, GAMES_PER_TASK),
+            lambda: workers.play(nets, how, count, GAMES_PER_TASK),
         ).copy()
         part["game"] += first
         parts.append(part)
@@ -171,12 +167,12 @@ def roll_out(
     for first in range(0, len(keys), POSITIONS_PER_FILE):
         part = keys[first : first + POSITIONS_PER_FILE]
 
-        def make() -> Records:
+        def rolled() -> Records:
             means, errors = workers.rollout(nets, part, TRIALS, options.seed + first)
             return np.concatenate([means, errors[:, None]], axis=1)
 
         path = options.kept / f"{options.recipe}-rollouts-{first}-{len(part)}.npy"
-        parts.append(_once(path, make))
+        parts.append(_once(path, rolled))
         print(f"rolled out: {first + len(part)} of {len(keys)} positions", flush=True)
     return np.concatenate(parts)
 
@@ -201,7 +197,7 @@ def make(
         records = play(workers, nets, options)
         random = np.random.Generator(np.random.Philox(seed=options.seed))
         training, held = choose(records, options.scale, random)
-        engine = Engine(options.engine)
+        engine = open_engine(options.engine)
         how = f"games without luck, lambda {LAMBDA}"
         _write(out / TRAIN_FILE, how, training.keys, _sane(engine, training))
         if draft:
@@ -224,28 +220,24 @@ def recipe(weights: Path, seed: int) -> str:
 
 def _run(given: argparse.Namespace) -> None:
     nets = read_weights(given.weights)
-    given.out.mkdir(parents=True, exist_ok=True)
     with checkpoint_folder(given.out) as kept:
         name = recipe(given.weights, given.seed)
         options = Options(given.engine, kept, given.seed, given.scale, name)
         make(options, nets, given.out, given.jobs, given.draft)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=PROGRAM, allow_abbrev=False)
-    parser.add_argument("--engine", type=Path, required=True, help="folder of build")
-    parser.add_argument("--weights", type=Path, required=True, help="who plays")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the data")
-    parser.add_argument("--scale", type=factor, default=1.0, help="of the numbers")
+def _options(parser: argparse.ArgumentParser) -> None:
+    path_option(parser, "--engine", "folder of build")
+    path_option(parser, "--weights", "who plays")
+    path_option(parser, "--out", "folder of the data")
+    scale_option(parser, "of the numbers")
     parser.add_argument("--draft", action="store_true", help="no held-out positions")
-    jobs_option(parser)
-    seed_option(parser)
-    return parser
+    jobs_and_seed(parser)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    return run(_parser(), _run, arguments)
+    return run(PROGRAM, _options, _run, arguments)
 
 
 if __name__ == "__main__":

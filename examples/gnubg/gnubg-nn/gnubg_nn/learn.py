@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
+import re
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
@@ -25,9 +25,10 @@ import numpy as np
 
 from . import __version__
 from .checkpoint import State, load, save
-from .command import checkpoint_folder, factor, jobs_option, run, seed_option
-from .engine.library import PlayOptions, Records
+from .command import checkpoint_folder, jobs_and_seed, path_option, run, scale_option
+from .engine.library import RECORD, PlayOptions, Records
 from .errors import NNError
+from .files import read_array, read_file, write_array, write_file
 from .net import Floats, Net
 from .nets import CLASS_OF_NET
 from .optimise import Layers, initial, size
@@ -37,6 +38,8 @@ from .workers import Lesson, Workers
 PROGRAM = "gnubg_nn.learn"
 WEIGHTS_FILE = "learnt.weights"
 CURVE_FILE = "learning.tsv"
+# Numbers of the generations whose nets are kept, the newest first.
+FINISHED_FILE = "finished"
 GAMES_PER_TASK = 250
 # The averaged nets forget half of what they were in so many generations.
 HALF_LIFE = 10
@@ -89,6 +92,11 @@ class Generation:
     lambda_: float
     rate: float
     first_of_kind: int
+
+    def replayed(self) -> range:
+        """Return the earlier generations, twice `replay`, some of which it replays."""
+        latest = min(self.number - self.first_of_kind, 2 * self.phase.replay)
+        return range(self.number - latest, self.number)
 
 
 def generations(curriculum: Sequence[Phase]) -> Iterator[Generation]:
@@ -157,62 +165,143 @@ class Course:
         return json.dumps(parts, sort_keys=True)
 
 
+@dataclass(frozen=True)
+class Progress:
+    """Where a course stands after generation `number`; -1 before the first.
+
+    `lines` are those of the learning curve, one for each generation.
+    """
+
+    number: int
+    pupils: list[Pupil]
+    lines: list[str]
+
+
+def due(number: int, former: int, last: int, waited: bool) -> bool:
+    """Tell whether the nets of a generation are to be kept, as those of `former` were.
+
+    Odd and even generations have files of their own: those of `former` stay whole while
+    others are written, so that two in a row that are kept are one odd, one even. `last`
+    is kept whatever `waited` says, which else tells that it is time.
+    """
+    return (number - former) % 2 == 1 and (waited or number >= last - 1)
+
+
 class Archive:
-    """The kept files of a course: nets after a generation, positions to replay."""
+    """The kept files of a course: nets of two generations, positions to replay."""
 
     def __init__(self, course: Course) -> None:
         self._folder = course.kept
         self._course = course
+        self._finished: list[int] = []
 
-    def _pupil(self, name: str) -> Path:
-        return self._folder / f"{name}.npz"
+    def _state(self, name: str, number: int, suffix: str = "") -> Path:
+        return self._folder / f"{name}-{number % 2}{suffix}.npz"
 
-    def save(self, pupils: Sequence[Pupil], number: int) -> None:
-        """Keep the nets as they are after generation `number`."""
-        for spec, pupil in zip(NETS, pupils):
-            recipe = self._course.recipe(number)
-            save(self._pupil(f"{spec.name}-{number % 2}"), recipe, pupil.state)
+    def _positions(self, number: int) -> Path:
+        return self._folder / f"positions-{number}.npy"
+
+    def save(self, progress: Progress) -> None:
+        """Keep where the course stands, and nothing that is no longer of use."""
+        number, recipe = progress.number, self._course.recipe(progress.number)
+        for spec, pupil in zip(NETS, progress.pupils):
+            save(self._state(spec.name, number), recipe, pupil.state)
             zeros = np.zeros_like(pupil.average)
             average = State(number, pupil.average, zeros, zeros)
-            save(self._pupil(f"{spec.name}-{number % 2}-average"), recipe, average)
-        mark = self._folder / "finished"
-        beside = mark.with_name("finished.new")
-        beside.write_text(f"{number}\n", encoding="ascii")
-        os.replace(beside, mark)
+            save(self._state(spec.name, number, "-average"), recipe, average)
+        write_lines(self._folder / CURVE_FILE, progress.lines)
+        self._finished = [number, *self._finished][:2]
+        mark = " ".join(map(str, self._finished))
+        write_lines(self._folder / FINISHED_FILE, [mark])
+        self._forget()
 
-    def load(self) -> tuple[list[Pupil], int] | None:
-        """Return the nets and the number of the last whole generation, if any."""
-        try:
-            number = int((self._folder / "finished").read_text(encoding="ascii"))
-            pupils = []
-            for spec in NETS:
-                count = size(spec.inputs, spec.hidden)
-                recipe = self._course.recipe(number)
-                path = f"{spec.name}-{number % 2}"
-                state = load(self._pupil(path), recipe, count)
-                average = load(self._pupil(path + "-average"), recipe, count)
-                if state is None or average is None:
-                    return None
-                pupils.append(Pupil(state, average.flat))
-            return pupils, number
-        except FileNotFoundError:
+    def _forget(self) -> None:
+        """Remove positions that none goes through again after any kept generation."""
+        window = 2 * max(phase.replay for phase in self._course.curriculum)
+        first = self._finished[-1] + 1 - window
+        for path in self._folder.glob("positions-*.npy"):
+            match = re.fullmatch(r"positions-([0-9]+)\.npy", path.name)
+            if match and not first <= int(match[1]) <= self._finished[0]:
+                path.unlink()
+
+    def load(self) -> Progress | None:
+        """Return where the course stands after the last whole generation, if any.
+
+        What is damaged is said, and the generation kept before it taken instead.
+        """
+        mark = self._folder / FINISHED_FILE
+        if not mark.exists():
             return None
-        except (NNError, ValueError) as error:
+        try:
+            text = read_file(mark, 100, "list of generations").strip()
+            if not re.fullmatch(rb"[0-9]{1,9}( [0-9]{1,9})?", text):
+                raise NNError(f"{mark}: {text!r}: expected numbers of generations")
+            for number in map(int, text.split()):
+                try:
+                    found = self._load(number)
+                except NNError as error:
+                    print(f"generation {number}: {error}", flush=True)
+                else:
+                    self._finished = [number]
+                    return found
+            raise NNError(f"{self._folder}: no whole generation")
+        except NNError as error:
             print(f"starting anew: {error}", flush=True)
             return None
 
+    def _load(self, number: int) -> Progress:
+        """Return where the course stood after this generation; NNError if damaged."""
+        recipe, pupils = self._course.recipe(number), []
+        for spec in NETS:
+            count = size(spec.inputs, spec.hidden)
+            parts = []
+            for suffix in ("", "-average"):
+                path = self._state(spec.name, number, suffix)
+                part = load(path, recipe, count)
+                if part is None:
+                    raise NNError(f"{path}: is missing")
+                parts.append(part)
+            pupils.append(Pupil(parts[0], parts[1].flat))
+        for earlier in needed_after(number, self._course.curriculum):
+            self.replay([earlier])
+        return Progress(number, pupils, self._curve(number))
+
+    def _curve(self, number: int) -> list[str]:
+        """Return the lines of the generations up to this one."""
+        path = self._folder / CURVE_FILE
+        data = read_file(path, 1 << 24, "learning curve")
+        lines = data.decode("ascii", "backslashreplace").splitlines()
+        for index in range(number + 1):
+            if index >= len(lines) or not lines[index].startswith(f"{index}\t"):
+                raise NNError(f"{path}:{index + 1}: expected generation {index}")
+        return lines[: number + 1]
+
     def keep(self, number: int, records: Records) -> None:
         """Keep the positions of a generation for replay."""
-        path = self._folder / f"positions-{number}.npy"
-        beside = path.with_name("positions.new")
-        with open(beside, "wb") as file:
-            np.save(file, records)
-        os.replace(beside, path)
+        write_array(self._positions(number), records)
 
     def replay(self, numbers: Sequence[int]) -> list[Records]:
-        """Return the positions of these generations."""
-        paths = [self._folder / f"positions-{number}.npy" for number in numbers]
-        return [np.load(path, allow_pickle=False) for path in paths]
+        """Return the positions of these generations; NNError for damaged ones."""
+        found = []
+        for number in numbers:
+            path = self._positions(number)
+            records = read_array(path)
+            if records.dtype != RECORD or records.ndim != 1:
+                raise NNError(f"{path}: damaged array: not of positions")
+            found.append(records)
+        return found
+
+
+def write_lines(path: Path, lines: Sequence[str]) -> None:
+    """Write lines of text, all or nothing."""
+    write_file(path, "".join(f"{line}\n" for line in lines).encode("ascii"))
+
+
+def needed_after(number: int, curriculum: Sequence[Phase]) -> list[int]:
+    """Return the generations up to `number` that later ones go through again."""
+    later = (one for one in generations(curriculum) if one.number > number)
+    found = {earlier for one in later for earlier in one.replayed()}
+    return sorted(earlier for earlier in found if earlier <= number)
 
 
 def _earlier(archive: Archive, generation: Generation, seed: int) -> list[Records]:
@@ -220,13 +309,11 @@ def _earlier(archive: Archive, generation: Generation, seed: int) -> list[Record
 
     From twice as many generations as are to be gone through again, half of each.
     """
-    replay = generation.phase.replay
-    count = min(generation.number - generation.first_of_kind, 2 * replay)
-    if not count:
+    numbers = generation.replayed()
+    if not numbers:
         return []
     random = np.random.Generator(np.random.Philox(seed=[seed, generation.number]))
-    share = min(1.0, replay / count)
-    numbers = range(generation.number - count, generation.number)
+    share = min(1.0, generation.phase.replay / len(numbers))
     parts = archive.replay(numbers)
     return [part[random.random(len(part)) < share] for part in parts]
 
@@ -269,9 +356,10 @@ def learn_generation(
     archive: Archive,
     generation: Generation,
     seed: int,
-    pupils: list[Pupil],
-) -> tuple[list[Pupil], list[float], int]:
-    """Play and learn once; return the nets, the errors met, and the new positions."""
+    former: Progress,
+) -> Progress:
+    """Play and learn once; return where the course stands then."""
+    pupils = former.pupils
     nets = [_net(i, pupil.state.flat) for i, pupil in enumerate(pupils)]
     records = _play(workers, generation, seed, nets)
     made = len(records)
@@ -286,7 +374,10 @@ def learn_generation(
     for pupil, (state, _) in zip(pupils, results):
         average = pupil.average + np.float32(share) * (state.flat - pupil.average)
         after.append(Pupil(state, average))
-    return after, [error for _, error in results], made
+    phase = generation.phase
+    row = [generation.number, phase.name, phase.games, made]
+    line = "\t".join([*map(str, row), *(f"{error:.5f}" for _, error in results)])
+    return Progress(generation.number, after, [*former.lines, line])
 
 
 def averages(pupils: Sequence[Pupil]) -> list[Net]:
@@ -297,40 +388,32 @@ def averages(pupils: Sequence[Pupil]) -> list[Net]:
 def learn(course: Course, out: Path, jobs: int) -> None:
     """Go through the curriculum and write the averaged nets and the learning curve."""
     archive = Archive(course)
-    found = archive.load()
-    pupils, done = found if found else (beginning(course.seed), -1)
-    if found:
-        print(f"resuming after generation {done}", flush=True)
-    curve = course.kept / CURVE_FILE
-    lines = curve.read_text(encoding="ascii").splitlines() if found else []
-    lines = lines[: done + 1]
+    progress = archive.load()
+    if progress is None:
+        progress = Progress(-1, beginning(course.seed), [])
+    else:
+        print(f"resuming after generation {progress.number}", flush=True)
+    kept, saved = progress.number, -SAVE_EVERY
     begin = time.monotonic()
-    saved = -SAVE_EVERY
+    last = sum(phase.generations for phase in course.curriculum) - 1
     with Workers(course.engine, jobs) as workers:
-        last = sum(phase.generations for phase in course.curriculum) - 1
         for generation in generations(course.curriculum):
-            if generation.number <= done:
+            number = generation.number
+            if number <= progress.number:
                 continue
-            pupils, errors, made = learn_generation(
-                workers, archive, generation, course.seed, pupils
+            progress = learn_generation(
+                workers, archive, generation, course.seed, progress
             )
-            figures = "\t".join(f"{error:.5f}" for error in errors)
-            phase = generation.phase
-            line = (
-                f"{generation.number}\t{phase.name}\t{phase.games}\t{made}\t{figures}"
-            )
-            lines.append(line)
-            if (generation.number + 1) % SNAPSHOT_EVERY == 0:
-                snapshot = f"generation-{generation.number + 1}.weights"
-                write_weights(course.kept / snapshot, averages(pupils))
-            spent = time.monotonic()
-            if generation.number == last or spent - saved > SAVE_EVERY:
-                curve.write_text("\n".join(lines) + "\n", encoding="ascii")
-                archive.save(pupils, generation.number)
-                saved = spent
-                print(f"{spent - begin:.0f} s\t{line}", flush=True)
-    (out / CURVE_FILE).write_text("\n".join(lines) + "\n", encoding="ascii")
-    write_weights(out / WEIGHTS_FILE, averages(pupils))
+            if (number + 1) % SNAPSHOT_EVERY == 0:
+                snapshot = course.kept / f"generation-{number + 1}.weights"
+                write_weights(snapshot, averages(progress.pupils))
+            now = time.monotonic()
+            if due(number, kept, last, now - saved > SAVE_EVERY):
+                archive.save(progress)
+                kept, saved = number, now
+                print(f"{now - begin:.0f} s\t{progress.lines[-1]}", flush=True)
+    write_lines(out / CURVE_FILE, progress.lines)
+    write_weights(out / WEIGHTS_FILE, averages(progress.pupils))
 
 
 def scaled(curriculum: Sequence[Phase], scale: float) -> tuple[Phase, ...]:
@@ -348,26 +431,22 @@ def scaled(curriculum: Sequence[Phase], scale: float) -> tuple[Phase, ...]:
 
 
 def _run(given: argparse.Namespace) -> None:
-    given.out.mkdir(parents=True, exist_ok=True)
     with checkpoint_folder(given.out) as kept:
         curriculum = scaled(CURRICULUM, given.scale)
         course = Course(given.engine, kept, given.seed, curriculum)
         learn(course, given.out, given.jobs)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=PROGRAM, allow_abbrev=False)
-    parser.add_argument("--engine", type=Path, required=True, help="folder of build")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the nets")
-    parser.add_argument("--scale", type=factor, default=1.0, help="of the generations")
-    jobs_option(parser)
-    seed_option(parser)
-    return parser
+def _options(parser: argparse.ArgumentParser) -> None:
+    path_option(parser, "--engine", "folder of build")
+    path_option(parser, "--out", "folder of the nets")
+    scale_option(parser, "of the generations")
+    jobs_and_seed(parser)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    return run(_parser(), _run, arguments)
+    return run(PROGRAM, _options, _run, arguments)
 
 
 if __name__ == "__main__":

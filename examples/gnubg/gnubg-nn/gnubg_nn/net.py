@@ -13,11 +13,13 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 
 OUTPUTS = 5
+# The columns of backgammons won and lost.
+BACKGAMMONS = [2, 4]
 BETA_HIDDEN = 0.1
 BETA_OUTPUT = 1.0
 
 
-def _sigmoid_table() -> Floats:
+def _exponentials() -> Floats:
     """Return e[k] = exp(k / 10) / 10 for k = 0..99 and e[100] = e[99].
 
     lib/sigmoid.h:24-126. With |x| held at 10 the last entry gives the constant
@@ -29,7 +31,7 @@ def _sigmoid_table() -> Floats:
     return result
 
 
-_TABLE = _sigmoid_table()
+SIGMOID_TABLE = _exponentials()
 
 
 def table_sigmoid(x: Floats, out: Floats | None = None) -> Floats:
@@ -45,7 +47,7 @@ def table_sigmoid(x: Floats, out: Floats | None = None) -> Floats:
         bins = tenths.astype(np.int32)
     tenths -= bins
     tenths += np.float32(10)
-    tenths *= np.take(_TABLE, bins, mode="clip")
+    tenths *= np.take(SIGMOID_TABLE, bins, mode="clip")
     tenths += np.float32(1)
     np.divide(np.float32(1), tenths, out=tenths)
     np.subtract(np.float32(0.5), tenths, out=tenths)

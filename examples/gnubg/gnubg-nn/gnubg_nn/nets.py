@@ -11,10 +11,8 @@ import numpy.typing as npt
 
 from .classes import PositionClass
 from .inputs import base_inputs, contact_inputs, crashed_inputs, race_inputs
-from .net import Net, forward
+from .net import Floats, Net, forward
 from .positions import Boards
-
-Floats = npt.NDArray[np.float32]
 
 # By the order of the weights file.
 CLASS_OF_NET = (

@@ -42,6 +42,12 @@ def swap_sides(boards: Boards) -> Boards:
     return np.ascontiguousarray(boards[:, ::-1])
 
 
+def borne_off(boards: Boards) -> npt.NDArray[np.bool_]:
+    """Tell for each board which sides have borne off any chequer, (n, 2)."""
+    off: npt.NDArray[np.bool_] = boards.sum(axis=2, dtype=np.int64) < CHEQUERS
+    return off
+
+
 def fault(boards: Boards) -> tuple[int, str] | None:
     """Return (index, what is wrong) of the first illegal board, or None.
 
@@ -104,15 +110,20 @@ def boards_from_keys(keys: Keys) -> Boards:
     return check_boards(counts.astype(np.uint8).reshape(-1, 2, POINTS))
 
 
+def keys_from_letters(words: Sequence[bytes]) -> Keys:
+    """Return the keys, (n, 10), of words that all are 20 letters A to P."""
+    letters = np.frombuffer(b"".join(words), np.uint8) - ord("A")
+    pairs = letters.reshape(-1, KEY_BYTES, 2)
+    keys: Keys = (pairs[..., 0] << 4 | pairs[..., 1]).astype(np.uint8)
+    return keys
+
+
 def keys_from_ids(ids: Sequence[str]) -> Keys:
     """Return the keys of 20-letter ids (letters A to P, two to a byte)."""
     for index, text in enumerate(ids):
         if len(text) != 2 * KEY_BYTES or not all("A" <= c <= "P" for c in text):
             raise NNError(f"position {index}: {text!r}: expected 20 letters A to P")
-    letters = np.frombuffer("".join(ids).encode("ascii"), np.uint8) - ord("A")
-    pairs = letters.reshape(-1, KEY_BYTES, 2)
-    keys: Keys = (pairs[..., 0] << 4 | pairs[..., 1]).astype(np.uint8)
-    return keys
+    return keys_from_letters([text.encode("ascii") for text in ids])
 
 
 def ids_from_keys(keys: Keys) -> list[str]:

@@ -9,7 +9,15 @@ import numpy.typing as npt
 
 from .classes import PositionClass
 from .net import Floats
-from .positions import CHEQUERS, Boards
+from .positions import Boards, borne_off
+
+
+def nest(out: Floats) -> None:
+    """Hold gammons (n, 5) within wins and losses, backgammons within gammons."""
+    out[:, 1] = np.minimum(out[:, 1], out[:, 0])
+    out[:, 3] = np.minimum(out[:, 3], 1 - out[:, 0])
+    out[:, 2] = np.minimum(out[:, 2], out[:, 1])
+    out[:, 4] = np.minimum(out[:, 4], out[:, 3])
 
 
 def clamp(raw: Floats, boards: Boards, classes: npt.NDArray[np.uint8]) -> Floats:
@@ -20,13 +28,10 @@ def clamp(raw: Floats, boards: Boards, classes: npt.NDArray[np.uint8]) -> Floats
     gammons, and with contact what is below 1/10000 is 0.
     """
     out = raw.copy()
-    off = boards.sum(axis=2, dtype=np.int64) < CHEQUERS
+    off = borne_off(boards)
     out[off[:, 0], 1:3] = 0
     out[off[:, 1], 3:5] = 0
-    out[:, 1] = np.minimum(out[:, 1], out[:, 0])
-    out[:, 3] = np.minimum(out[:, 3], 1 - out[:, 0])
-    out[:, 2] = np.minimum(out[:, 2], out[:, 1])
-    out[:, 4] = np.minimum(out[:, 4], out[:, 3])
+    nest(out)
     contact = (classes > PositionClass.RACE)[:, None]
     out[:, 1:] = np.where(contact & (out[:, 1:] < 1e-4), 0, out[:, 1:])
     return out

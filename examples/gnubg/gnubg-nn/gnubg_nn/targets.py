@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .classes import PositionClass
-from .net import Floats
-from .positions import CHEQUERS, Boards
+from .net import BACKGAMMONS, Floats
+from .positions import Boards, borne_off
 
 
 def free_outputs(boards: Boards, kind: PositionClass) -> Floats:
@@ -21,11 +21,11 @@ def free_outputs(boards: Boards, kind: PositionClass) -> Floats:
     of races are calculated (EvalRaceBG, eval.c:2022-2103).
     """
     mask = np.ones((len(boards), 5), np.float32)
-    off = boards.sum(axis=2, dtype=np.int64) < CHEQUERS
+    off = borne_off(boards)
     mask[off[:, 0], 1:3] = 0
     mask[off[:, 1], 3:5] = 0
     if kind == PositionClass.RACE:
-        mask[:, [2, 4]] = 0
+        mask[:, BACKGAMMONS] = 0
     return mask
 
 

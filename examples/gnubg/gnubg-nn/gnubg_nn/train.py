@@ -3,7 +3,7 @@
 """Trains the six nets and writes gnubg.weights.
 
     python3 -m gnubg_nn.train --data DIR --out DIR [--epochs N] [--hidden N] [--jobs N]
-        [--backend numpy|torch]
+        [--backend exact|numpy|torch]
     python3 -m gnubg_nn.train --upstream FILE... --out DIR ...
 
 Each net is a process of its own with one BLAS thread, so that the number of jobs
@@ -25,17 +25,18 @@ from pathlib import Path
 import numpy as np
 
 from . import __version__
-from .backend import BACKENDS, Backend, Trainer, choose
+from .backend import BACKENDS, EXPECTED, Backend, Trainer, choose
 from .backend.material import Material, encode
 from .checkpoint import State, load, save
-from .command import checkpoint_folder, count, jobs_option, run, seed_option, whole
-from .dataset import TRAIN_FILE, Dataset, read_dataset
+from .command import checkpoint_folder, count, jobs_and_seed, path_option, run, whole
+from .dataset import TRAIN_FILE, TrainingSet, read_dataset
 from .errors import NNError
 from .net import Net
 from .nets import CLASS_OF_NET
-from .optimise import Layers, Schedule, initial, order, size
+from .optimise import Schedule, initial, order, size
 from .targets import free_outputs
-from .upstream.training import TrainingSet, read_training_lines
+from .threads import ONE_THREAD
+from .upstream.training import read_training_lines
 from .weights import NETS, write_weights
 
 PROGRAM = "gnubg_nn.train"
@@ -54,8 +55,6 @@ EPSILON = 1e-4
 # The small pruning nets learn as well in large steps, in half the time.
 PRUNING_BATCH, PRUNING_RATE = 256, 2e-2
 
-Positions = Dataset | TrainingSet
-
 
 @dataclass(frozen=True)
 class Options:
@@ -73,26 +72,26 @@ class Options:
     checkpoints: Path
 
 
-def read_positions(options: Options) -> Positions:
+def read_positions(options: Options) -> TrainingSet:
     """Return the positions to learn from, some for every net; NNError otherwise."""
-    found: Positions
     if options.data is None:
         place, found = "--upstream", read_training_lines(options.upstream)
     else:
-        place, found = TRAIN_FILE, read_dataset(options.data / TRAIN_FILE)
+        place = TRAIN_FILE
+        found = read_dataset(options.data / TRAIN_FILE).training_set()
     for kind in CLASS_OF_NET:
         if not (found.classes == kind).any():
             raise NNError(f"{place}: no position of class {kind.name.lower()}")
     return found
 
 
-def material(data: Positions, net: int) -> Material:
+def material(data: TrainingSet, net: int) -> Material:
     """Return what the net with this place in the weights file learns from."""
     kind = CLASS_OF_NET[net]
     rows = np.flatnonzero(data.classes == kind)
     boards = data.boards[rows]
     mask = free_outputs(boards, kind)
-    return Material(encode(net, boards), data.probabilities()[rows], mask)
+    return Material(encode(net, boards), data.targets[rows], mask)
 
 
 @dataclass(frozen=True)
@@ -157,9 +156,8 @@ class Course:
 
     def beginning(self) -> State:
         """Return the state before the first epoch."""
-        zeros = np.zeros(size(*self.shape), np.float32)
         flat = initial(self.options.seed, self.net, *self.shape)
-        return State(0, flat, zeros, zeros)
+        return State(0, *self.options.backend.begin(flat, self.shape))
 
 
 def train_net(options: Options, net: int, parent: int | None = None) -> None:
@@ -210,12 +208,6 @@ def _train_from(
             print(f"{name}: {done}: error {error:.5f}, {spent:.0f} s", flush=True)
 
 
-def _worker_environment() -> dict[str, str]:
-    """One BLAS thread: more would change the order of sums, and so the bits."""
-    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    return {**os.environ, **dict.fromkeys(threads, "1")}
-
-
 def _start(options: Options, net: int) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", PROGRAM]
     if options.data is None:
@@ -226,7 +218,7 @@ def _start(options: Options, net: int) -> "subprocess.Popen[bytes]":
     command += ["--epochs", str(options.epochs), "--hidden", str(options.hidden)]
     command += ["--backend", options.backend.name]
     command += ["--net", str(net), "--parent", str(os.getpid())]
-    return subprocess.Popen(command, env=_worker_environment())
+    return subprocess.Popen(command, env={**os.environ, **ONE_THREAD})
 
 
 def train_all(options: Options, jobs: int, digest: str) -> list[Net]:
@@ -258,18 +250,17 @@ def _finished(course: Course) -> Net:
     state = course.load()
     if state is None or state.epoch != course.schedule.epochs:
         raise NNError(f"{course.path}: no finished net")
-    return Layers(state.flat, *course.shape).net()
+    vectors = state.flat, state.mean, state.square
+    return course.options.backend.net(vectors, course.shape)
 
 
 def _backend_name(text: str) -> str:
     if text not in BACKENDS:
-        expected = " or ".join(BACKENDS)
-        raise argparse.ArgumentTypeError(f"{text!r}: expected {expected}")
+        raise argparse.ArgumentTypeError(f"{text!r}: expected {EXPECTED}")
     return text
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=PROGRAM, allow_abbrev=False)
+def _options(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--data", type=Path, help="folder of the data")
     source.add_argument(
@@ -280,20 +271,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="training lines of upstream's gnubg-nn instead, for all classes",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder of the weights")
+    path_option(parser, "--out", "folder of the weights")
     parser.add_argument("--epochs", type=count, default=40)
     parser.add_argument("--hidden", type=whole, default=128, help="multiple of 8")
     parser.add_argument(
         "--backend",
         type=_backend_name,
         default=BACKENDS[0],
-        help="numpy (default), or torch with CUDA where there is a device",
+        help="exact (default): the same bits everywhere; numpy; or torch, with CUDA "
+        "where there is a device",
     )
-    jobs_option(parser)
-    seed_option(parser)
+    jobs_and_seed(parser)
     parser.add_argument("--net", type=whole, help=argparse.SUPPRESS)
     parser.add_argument("--parent", type=whole, help=argparse.SUPPRESS)
-    return parser
 
 
 def _run(given: argparse.Namespace) -> None:
@@ -314,7 +304,6 @@ def _run(given: argparse.Namespace) -> None:
         return
     data = read_positions(options)
     digest, made = data.digest, f"{len(data.keys)} positions labelled {data.labelling}"
-    given.out.mkdir(parents=True, exist_ok=True)
     print(f"data: {made}; lineage: {data.lineage}; seed {given.seed}", flush=True)
     del data
     with checkpoint_folder(given.out) as folder:
@@ -324,7 +313,7 @@ def _run(given: argparse.Namespace) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    return run(_parser(), _run, arguments)
+    return run(PROGRAM, _options, _run, arguments)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ output weights output by output, hidden biases, output biases
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Sequence
 import numpy as np
 
 from .errors import NNError
+from .files import read_file, write_file
 from .net import BETA_HIDDEN, BETA_OUTPUT, OUTPUTS, Floats, Net
 
 VERSION_LINE = "GNU Backgammon 1.00"
@@ -59,14 +59,7 @@ class ReadNet:
     line: int
 
 
-def _read_text(path: Path) -> list[str]:
-    try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise NNError(f"{path}: cannot read: {error.strerror}") from None
-    if len(data) > MAX_BYTES:
-        raise NNError(f"{path}: more than {MAX_BYTES} bytes: not a weights file")
+def _lines(path: Path, data: bytes) -> list[str]:
     try:
         return data.decode("ascii").splitlines()
     except UnicodeDecodeError as error:
@@ -104,12 +97,12 @@ def _read_header(
     return sizes[0], sizes[1], sizes[2], float(betas[0]), float(betas[1])
 
 
-def parse_weights(path: Path) -> list[ReadNet]:
-    """Return the nets of a weights file, whatever their number and shapes.
+def parse_weights(path: Path, data: bytes) -> list[ReadNet]:
+    """Return the nets of a weights file's bytes, whatever their number and shapes.
 
     Raises NNError, with file and line, for anything that is not such a file.
     """
-    lines = _read_text(path)
+    lines = _lines(path, data)
     if not lines or lines[0] != VERSION_LINE:
         found = lines[0][:40] if lines else ""
         raise NNError(f"{path}:1: version {found!r}: expected {VERSION_LINE!r}")
@@ -129,13 +122,13 @@ def parse_weights(path: Path) -> list[ReadNet]:
     return nets
 
 
-def read_weights(path: Path) -> list[Net]:
-    """Return the six nets of a weights file that passes the gate.
+def _passed(path: Path, data: bytes) -> list[Net]:
+    """Return the six nets of a weights file's bytes, once they pass the gate.
 
     gnubg itself checks neither number, order nor shape of the nets, and its vector
     code reads past the end when the hidden units are no multiple of 8.
     """
-    found = parse_weights(path)
+    found = parse_weights(path, data)
     for spec, read in zip(NETS, found):
         place = f"{path}:{read.line}: {spec.name} net"
         inputs, hidden, outputs = read.net.shape
@@ -154,16 +147,18 @@ def read_weights(path: Path) -> list[Net]:
     return [read.net for read in found]
 
 
+def read_weights(path: Path) -> list[Net]:
+    """Return the six nets of a weights file that passes the gate; NNError if not."""
+    return _passed(path, read_file(path, MAX_BYTES, "weights file"))
+
+
 def read_binary(path: Path) -> list[Net]:
     """Return the six nets of a gnubg.wd made on this machine's kind of processor.
 
     Two float32 (magic 472.3782, version 1.00), then for each net three uint32, an
     int32, two float32 and the arrays, all in native order (lib/neuralnet.c:305-337).
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise NNError(f"{path}: cannot read: {error.strerror}") from None
+    data = read_file(path, MAX_BYTES, "gnubg.wd")
     if data[:8] != np.array([472.3782, 1.0], np.float32).tobytes():
         raise NNError(f"{path}: not a gnubg.wd 1.00 of this byte order")
     nets, at = [], 8
@@ -200,12 +195,6 @@ def write_weights(path: Path, nets: Sequence[Net]) -> None:
     for spec, net in zip(NETS, nets):
         if not all(np.isfinite(array).all() for array in net.arrays()):
             raise NNError(f"{path}: {spec.name} net: numbers that are not finite")
-    beside = path.with_name(path.name + ".new")
-    try:
-        beside.write_bytes(format_weights(nets))
-        read_weights(beside)
-        os.replace(beside, path)
-    except OSError as error:
-        raise NNError(f"{path}: cannot write: {error.strerror}") from None
-    finally:
-        beside.unlink(missing_ok=True)
+    data = format_weights(nets)
+    _passed(path, data)
+    write_file(path, data)

@@ -13,26 +13,24 @@ import os
 import signal
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from threading import Thread
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, Sequence
 
 import numpy as np
 
 from .checkpoint import State
-from .engine.library import Engine, PlayOptions, Records
+from .engine.library import Engine, PlayOptions, Records, open_engine
 from .errors import NNError
 from .net import Floats, Net
 from .nets import CLASS_OF_NET
-from .optimise import Adam, Layers, gradient, order
+from .optimise import Descent, order
 from .positions import Keys, boards_from_keys
-from .targets import equity_errors, free_outputs
+from .targets import free_outputs
+from .threads import one_thread
 from .weights import NETS
-
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 _engine: Engine | None = None
 
@@ -82,13 +80,9 @@ def _play(nets: Sequence[Net], options: PlayOptions, first: int, games: int) -> 
 
 def _learn(lesson: Lesson) -> tuple[State, float]:
     """Go through a lesson once; return the state after it and the rms error met."""
-    state = lesson.state
-    spec = NETS[lesson.net]
-    adam = Adam(len(state.flat))
-    adam.mean[:], adam.square[:] = state.mean, state.square
-    flat = state.flat.copy()
-    layers = Layers(flat, spec.inputs, spec.hidden)
-    slope = Layers(np.empty_like(flat), spec.inputs, spec.hidden)
+    state, spec = lesson.state, NETS[lesson.net]
+    vectors = state.flat, state.mean, state.square
+    descent = Descent(vectors, spec.inputs, spec.hidden)
     kind = CLASS_OF_NET[lesson.net]
     step, squares = state.epoch, 0.0
     rows = order(*lesson.where, len(lesson.keys))
@@ -102,14 +96,12 @@ def _learn(lesson: Lesson) -> tuple[State, float]:
         masks = free_outputs(boards_from_keys(keys), kind)
         for start in range(0, len(several), lesson.batch):
             part = slice(start, start + lesson.batch)
-            mask, target = masks[part], targets[part]
-            y = gradient(layers, inputs[part], target, mask, slope)
             step += 1
-            adam.step(flat, slope.flat, lesson.rate, step)
-            error = equity_errors(y, target, mask)
-            squares += float(np.dot(error, error))
+            squares += descent.step(
+                inputs[part], targets[part], masks[part], lesson.rate, step
+            )
     seen = max(1, len(rows))
-    return State(step, flat, adam.mean, adam.square), float(np.sqrt(squares / seen))
+    return State(step, *descent.vectors()), float(np.sqrt(squares / seen))
 
 
 def _rollout(
@@ -125,31 +117,12 @@ def _duel(nets: Sequence[Sequence[Net]], seed: int, first: int, pairs: int) -> F
     return engine().duel(seed, first, pairs)
 
 
-def _evaluate(nets: Sequence[Net], keys: Keys, plies: int) -> Floats:
-    engine().load(nets)
-    return engine().evaluate(keys, plies)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let processes started here begin with one BLAS thread."""
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ.update(dict.fromkeys(THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
 class Workers:
     """So many processes; a context manager that ends them."""
 
     def __init__(self, folder: Path, jobs: int) -> None:
-        Engine(folder)
+        # What is wrong with it is told here, before any process starts.
+        open_engine(folder)
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPoolExecutor(jobs, context, _begin, (str(folder),))
 
@@ -164,7 +137,7 @@ class Workers:
     ) -> list[Any]:
         """Return the results in the order of the tasks."""
         try:
-            with _one_thread():
+            with one_thread():
                 waiting = [self._pool.submit(work, *task) for task in tasks]
                 return [result.result() for result in waiting]
         except BrokenProcessPool:
@@ -204,11 +177,3 @@ class Workers:
         starts = range(0, pairs, at_once)
         tasks = [(nets, seed, s, min(at_once, pairs - s)) for s in starts]
         return np.concatenate(self._all(_duel, tasks))
-
-    def evaluate(
-        self, nets: Sequence[Net], keys: Keys, plies: int, at_once: int = 500
-    ) -> Floats:
-        """Return chances (n, 5) at so many plies."""
-        starts = range(0, len(keys), at_once)
-        tasks = [(nets, keys[s : s + at_once], plies) for s in starts]
-        return np.concatenate(self._all(_evaluate, tasks))

@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 dh-aibootstrap developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who does the arithmetic of training: one small interface, numpy or torch behind it.
+"""Who does the arithmetic of training: one small interface, three behind it.
 
-Every backend trains the same net with the same formulas, starts from the same
-numbers and gives back the same kind of state; only the last bits differ.
+Every backend trains the same net with the same formulas, from the same numbers. numpy
+and torch compute in ordinary float32: their last bits depend on the machine. exact
+(dh_aibootstrap.exact) computes on grids, and gives the same bits on every machine.
 """
 
 from __future__ import annotations
@@ -14,16 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import NNError
-from ..net import Floats
-from ..optimise import Adam
+from ..net import Floats, Net
+from ..optimise import Adam, Layers
+from ..optimise import Vectors as Vectors
 from .material import Material
 
-BACKENDS = ("numpy", "torch")
+BACKENDS = ("exact", "numpy", "torch")
+EXPECTED = f"{', '.join(BACKENDS[:-1])} or {BACKENDS[-1]}"
 
-# A net's parameters in the order of optimise.Layers, and Adam's mean and square of
-# their slopes, float32 all three.
 EPSILON = Adam.EPSILON
-Vectors = tuple[Floats, Floats, Floats]
 
 
 class Trainer(Protocol):
@@ -58,15 +58,42 @@ class Backend(Protocol):
     def device(self) -> str:
         """Return what it computes on: cpu or cuda."""
 
+    def begin(self, flat: Floats, shape: tuple[int, int]) -> Vectors:
+        """Return the state of a net of (inputs, hidden) with these first parameters."""
+
     def trainer(self, material: Material, hidden: int, start: Vectors) -> Trainer:
         """Return a trainer of a net with so many hidden units, in the state `start`."""
 
+    def net(self, vectors: Vectors, shape: tuple[int, int]) -> Net:
+        """Return the net of (inputs, hidden) that a state stands for."""
+
+
+class Float32:
+    """What the backends of ordinary float32 share: their state is that of Layers."""
+
+    def begin(self, flat: Floats, shape: tuple[int, int]) -> Vectors:
+        """Return the parameters, and no slopes yet."""
+        return flat, np.zeros_like(flat), np.zeros_like(flat)
+
+    def net(self, vectors: Vectors, shape: tuple[int, int]) -> Net:
+        """Return the net with these parameters."""
+        return Layers(vectors[0], *shape).net()
+
 
 def choose(name: str) -> Backend:
-    """Return the backend of this name; torch is not imported before it is asked for.
+    """Return the backend of this name; what it needs is imported only then.
 
-    Raises NNError for an unknown name, and where torch is not installed.
+    Raises NNError for an unknown name, and where dh-aibootstrap or torch is missing.
     """
+    if name == "exact":
+        try:
+            from .exact_backend import ExactBackend
+        except ModuleNotFoundError as error:
+            if not (error.name or "").startswith("dh_aibootstrap"):
+                raise
+            what = "install dh-aibootstrap, or take --backend numpy"
+            raise NNError(f"--backend exact: {error.name} is missing: {what}") from None
+        return ExactBackend()
     if name == "numpy":
         from .numpy_backend import NumpyBackend
 
@@ -75,4 +102,4 @@ def choose(name: str) -> Backend:
         from .torch_backend import TorchBackend
 
         return TorchBackend()
-    raise NNError(f"--backend {name}: expected {' or '.join(BACKENDS)}")
+    raise NNError(f"--backend {name}: expected {EXPECTED}")

@@ -31,6 +31,11 @@ _FINE = {
 }
 
 
+def fine_columns(inputs: int) -> slice:
+    """Return which columns of a net with so many inputs are not multiples of 1/2."""
+    return _FINE[inputs]
+
+
 @dataclass(frozen=True)
 class Inputs:
     """The inputs of n positions: doubled (n, inputs), and fine columns as they are."""
@@ -44,7 +49,7 @@ class Inputs:
     @property
     def columns(self) -> slice:
         """Return which columns are taken from `fine`."""
-        return _FINE[self.doubled.shape[1]]
+        return fine_columns(self.doubled.shape[1])
 
     def batch(self, rows: npt.NDArray[np.int64]) -> Floats:
         """Return the inputs of these rows, (m, inputs) float32, as encoded."""
@@ -77,7 +82,7 @@ def encode(net: int, boards: Boards) -> Inputs:
     """Return the inputs of boards for the net with this place in the weights file."""
     encoder = INPUTS_OF_NET[net]
     width = encoder(boards[:0]).shape[1]
-    columns = _FINE[width]
+    columns = fine_columns(width)
     doubled = np.empty((len(boards), width), np.uint8)
     fine = np.empty((len(boards), len(range(width)[columns])), np.float32)
     for start in range(0, len(boards), _PIECE):

@@ -9,13 +9,12 @@ from typing import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ..optimise import Adam, Layers, gradient
-from ..targets import equity_errors
-from . import EPSILON, Vectors
+from ..optimise import Descent, Vectors
+from . import EPSILON, Float32
 from .material import Material
 
 
-class NumpyBackend:
+class NumpyBackend(Float32):
     """The backend that is always there."""
 
     name = "numpy"
@@ -32,13 +31,8 @@ class NumpyTrainer:
     """One net, trained step by step in place."""
 
     def __init__(self, material: Material, hidden: int, start: Vectors) -> None:
-        flat, mean, square = (vector.copy() for vector in start)
-        inputs = material.inputs.doubled.shape[1]
         self._material = material
-        self._layers = Layers(flat, inputs, hidden)
-        self._slope = Layers(np.empty_like(flat), inputs, hidden)
-        self._adam = Adam(len(flat))
-        self._adam.mean, self._adam.square = mean, square
+        self._descent = Descent(start, material.inputs.doubled.shape[1], hidden)
 
     def epoch(
         self,
@@ -49,19 +43,15 @@ class NumpyTrainer:
         epsilon: float = EPSILON,
     ) -> float:
         """Learn from these rows once; see Trainer.epoch."""
-        data, layers, slope = self._material, self._layers, self._slope
-        squares = 0.0
+        data, squares = self._material, 0.0
         for index, rate in enumerate(rates):
             part = rows[index * batch : (index + 1) * batch]
+            inputs = data.inputs.batch(part)
             target, mask = data.targets[part], data.mask[part]
-            y = gradient(layers, data.inputs.batch(part), target, mask, slope)
             number = done + index + 1
-            self._adam.step(layers.flat, slope.flat, rate, number, epsilon)
-            error = equity_errors(y, target, mask)
-            squares += float(np.dot(error, error))
+            squares += self._descent.step(inputs, target, mask, rate, number, epsilon)
         return float(np.sqrt(squares / len(rows)))
 
     def vectors(self) -> Vectors:
         """Return copies of the parameters and of Adam's two vectors."""
-        adam = self._adam
-        return self._layers.flat.copy(), adam.mean.copy(), adam.square.copy()
+        return self._descent.vectors()

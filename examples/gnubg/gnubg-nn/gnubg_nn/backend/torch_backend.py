@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import NNError
-from ..net import OUTPUTS, _sigmoid_table
-from ..optimise import Adam
-from . import EPSILON, Vectors
+from ..net import OUTPUTS, SIGMOID_TABLE
+from ..optimise import Adam, Vectors
+from . import EPSILON, Float32
 from .material import Material
 
 
@@ -40,7 +40,7 @@ def _torch() -> Any:
     return torch
 
 
-class TorchBackend:
+class TorchBackend(Float32):
     """torch, once it could be imported."""
 
     name = "torch"
@@ -83,7 +83,7 @@ class TorchTrainer:
         self._columns = inputs.columns
         self._targets = on_device(material.targets)
         self._mask = on_device(material.mask)
-        self._table = on_device(_sigmoid_table())
+        self._table = on_device(SIGMOID_TABLE)
         self._points = on_device(np.array([2, 1, 1, -1, -1], np.float32))
         flat, self._mean, self._square = (on_device(vector) for vector in start)
         self._layers = _Layers(flat, width, hidden)

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Mapping, Sequence
 
-from ..command import run
+from ..command import path_option, run
 from ..errors import NNError
 from .library import LIBRARY, ONE_SIDED, TWO_SIDED, Engine
 
@@ -150,9 +150,10 @@ def _objects(compiler: Compiler, folder: Path, names: Sequence[str]) -> list[str
     return objects
 
 
-def _link(
+def link(
     compiler: Compiler, folder: Path, names: Sequence[str], out: str, *flags: str
 ) -> None:
+    """Compile these sources in `folder` and link them into `out` there."""
     objects = _objects(compiler, folder, names)
     command = [*compiler.command, *flags, *LDFLAGS, "-o", out, *objects]
     _compile([*command, *compiler.libs, "-lm"], folder, out)
@@ -160,12 +161,12 @@ def _link(
 
 def compile_engine(compiler: Compiler, folder: Path) -> None:
     """Make LIBRARY in a folder that copy_sources filled."""
-    _link(compiler, folder, ENGINE, LIBRARY, "-shared")
+    link(compiler, folder, ENGINE, LIBRARY, "-shared")
 
 
 def compile_makebearoff(compiler: Compiler, folder: Path) -> None:
     """Make gnubg's own makebearoff in a folder that copy_sources filled."""
-    _link(compiler, folder, MAKEBEAROFF, "makebearoff")
+    link(compiler, folder, MAKEBEAROFF, "makebearoff")
 
 
 def make_database(folder: Path, name: str) -> None:
@@ -233,16 +234,14 @@ def _run(given: argparse.Namespace) -> None:
     build(given.source, given.out, os.environ)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=PROGRAM, allow_abbrev=False)
-    parser.add_argument("--source", type=Path, required=True, help="gnubg's source")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the engine")
-    return parser
+def _options(parser: argparse.ArgumentParser) -> None:
+    path_option(parser, "--source", "gnubg's source")
+    path_option(parser, "--out", "folder of the engine")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    return run(_parser(), _run, arguments)
+    return run(PROGRAM, _options, _run, arguments)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ The engine keeps nets and databases in global variables: one Engine per process.
 from __future__ import annotations
 
 import ctypes
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Sequence
@@ -219,3 +220,9 @@ class Engine:
         places = _pointer(means), _pointer(errors)
         self._over("rollout", [folded(seed), first], keys, [*flags, *places])
         return means, errors
+
+
+@functools.cache
+def open_engine(folder: Path) -> Engine:
+    """Return the engine of a folder, whose databases a process reads once."""
+    return Engine(folder)

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from ..classes import PositionClass, classify
 from ..errors import NNError
 from ..net import OUTPUTS
-from ..positions import POINTS, Boards
+from ..positions import POINTS, Boards, keys_from_letters
 from .text import (
     LETTERS,
     NUMBER,
@@ -32,7 +32,6 @@ from .text import (
     Mistakes,
     blocks,
     consistent,
-    keys_from_letters,
     legal_boards,
     probability_faults,
     shown,

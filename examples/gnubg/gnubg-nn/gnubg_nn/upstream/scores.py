@@ -21,7 +21,7 @@ import numpy.typing as npt
 from ..classes import PositionClass, classify
 from ..engine.library import Engine
 from ..errors import NNError
-from ..net import OUTPUTS, Floats, Net, equity
+from ..net import BACKGAMMONS, OUTPUTS, Floats, Net, equity
 from ..nets import evaluate
 from ..positions import CHEQUERS, Boards, boards_from_keys, keys_from_boards
 from ..sanity import clamp
@@ -33,7 +33,6 @@ Chances = Callable[[Boards], Floats]
 # Boards and dice in, boards after the best moves out.
 Choices = Callable[[Boards, npt.NDArray[np.int64]], Boards]
 
-_BACKGAMMONS = [2, 4]
 # The order of tables; the bear-off classes come last.
 _ORDER = sorted(PositionClass, reverse=True)
 
@@ -77,7 +76,7 @@ def _net_chances(
     """Return what the nets make of positions whose games go on."""
     out = clamp(evaluate(nets, boards, classes), boards, classes)
     races = (classes <= PositionClass.RACE)[:, None]
-    out[:, _BACKGAMMONS] = np.where(races, 0, out[:, _BACKGAMMONS])
+    out[:, BACKGAMMONS] = np.where(races, 0, out[:, BACKGAMMONS])
     return out
 
 
@@ -188,8 +187,8 @@ def _equity_errors(rolled: Rolled, chances: Chances) -> npt.NDArray[np.float64]:
     found = _finite(chances, rolled.boards)
     truth = rolled.chances.astype(np.float64)
     races = (classify(rolled.boards) <= PositionClass.RACE)[:, None]
-    right = np.where(races, truth[:, _BACKGAMMONS], found[:, _BACKGAMMONS])
-    found[:, _BACKGAMMONS] = right
+    right = np.where(races, truth[:, BACKGAMMONS], found[:, BACKGAMMONS])
+    found[:, BACKGAMMONS] = right
     errors: npt.NDArray[np.float64] = equity(found) - equity(truth)
     return errors
 

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import NNError
-from ..positions import KEY_BYTES, Boards, Keys, boards_from_keys
+from ..positions import Boards, Keys, boards_from_keys
+from ..sanity import nest
 
 # Upstream's largest file of positions has 75 million bytes.
 MAX_BYTES = 1 << 29
@@ -127,14 +128,6 @@ def blocks(path: Path) -> Iterator[Block]:
         yield Block(start, [rest])
 
 
-def keys_from_letters(words: Sequence[bytes]) -> Keys:
-    """Return the keys, (n, 10), of words that all are 20 letters A to P."""
-    letters = np.frombuffer(b"".join(words), np.uint8) - ord("A")
-    pairs = letters.reshape(-1, KEY_BYTES, 2)
-    keys: Keys = (pairs[..., 0] << 4 | pairs[..., 1]).astype(np.uint8)
-    return keys
-
-
 def _illegal(keys: Keys) -> Faults:
     """Return by row what is wrong with illegal keys, which are found by halves."""
     try:
@@ -195,8 +188,5 @@ def probability_faults(
 def consistent(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     """Return probabilities (n, 5) without the contradictions of rounding."""
     out: npt.NDArray[np.float32] = np.clip(values, 0, 1).astype(np.float32)
-    out[:, 1] = np.minimum(out[:, 1], out[:, 0])
-    out[:, 2] = np.minimum(out[:, 2], out[:, 1])
-    out[:, 3] = np.minimum(out[:, 3], 1 - out[:, 0])
-    out[:, 4] = np.minimum(out[:, 4], out[:, 3])
+    nest(out)
     return out

@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..classes import PositionClass, classify
+from ..dataset import TrainingSet
 from ..errors import NNError
 from ..net import OUTPUTS
-from ..positions import Boards, Keys
+from ..positions import Boards, Keys, keys_from_letters
 from .text import (
     LETTERS,
     NUMBER,
@@ -29,7 +30,6 @@ from .text import (
     Mistakes,
     blocks,
     consistent,
-    keys_from_letters,
     legal_boards,
     probability_faults,
     shown,
@@ -38,27 +38,6 @@ from .text import (
 _LINE = re.compile(rb"\s*(" + LETTERS + rb")((?:\s+" + NUMBER + rb"){5})\s*")
 _LETTERS = re.compile(LETTERS)
 _NUMBER = re.compile(NUMBER)
-
-
-@dataclass(frozen=True)
-class TrainingSet:
-    """Positions by ascending key, each once, with upstream's probabilities.
-
-    keys uint8 (n, 10), boards uint8 (n, 2, 25), classes uint8 (n,), targets float32
-    (n, 5); digest is the sha256 of keys and targets. It serves where a Dataset does.
-    """
-
-    lineage: str
-    labelling: str
-    keys: Keys
-    boards: Boards
-    targets: npt.NDArray[np.float32]
-    classes: npt.NDArray[np.uint8]
-    digest: str
-
-    def probabilities(self) -> npt.NDArray[np.float32]:
-        """Return the targets, (n, 5)."""
-        return self.targets
 
 
 @dataclass(frozen=True)
@@ -126,8 +105,8 @@ def read_training_lines(paths: Sequence[Path]) -> TrainingSet:
     """Return the positions of one or several files, plain or .gz, .bz2 or .xz.
 
     Classes may be mixed. Of a position that occurs twice the last line counts, as
-    one that was rolled out again and added does. Raises NNError with file and line of
-    every mistake, up to ten.
+    one that was rolled out again and added does. The digest is the sha256 of keys and
+    targets. Raises NNError with file and line of every mistake, up to ten.
     """
     mistakes = Mistakes()
     parts: list[_Part] = []
