@@ -26,7 +26,7 @@ class Trainer(Protocol):
 
 
 def first_weights(sizes: Sequence[int]) -> list[Floats]:
-    """Return (inputs + 1, units) for each layer, the bias in the last row."""
+    """Return (inputs + 1, units) for each layer, the bias, 0, in the last row."""
     random = np.random.default_rng(1)
     result = []
     for inputs, units in zip(sizes, sizes[1:]):
@@ -41,11 +41,16 @@ class NumpyTrainer:
     """By numpy; the last layer is sigmoid, or the table's as the hidden ones are."""
 
     def __init__(
-        self, sizes: Sequence[int], hidden: str, batch: int, x: Floats, t: Floats
+        self,
+        first: Sequence[Floats],
+        hidden: str,
+        batch: int,
+        x: Floats,
+        t: Floats,
     ) -> None:
         self._x, self._t, self._hidden = x, t, hidden
-        shapes = [w.shape for w in first_weights(sizes)]
-        self._flat = np.concatenate([w.ravel() for w in first_weights(sizes)])
+        shapes = [w.shape for w in first]
+        self._flat = np.concatenate([w.ravel() for w in first])
         self._slope = np.empty_like(self._flat)
         self._mean, self._square = np.zeros_like(self._flat), np.zeros_like(self._flat)
         self._work = np.empty_like(self._flat)
@@ -56,12 +61,12 @@ class NumpyTrainer:
         self._d = [np.empty((batch, b), np.float32) for _, b in shapes]
         self._number = 0
 
-    def step(self, rows: npt.NDArray[np.intp], rate: float) -> None:
-        """Learn from these rows once."""
-        inputs = [np.take(self._x, rows, axis=0)]
+    def forward(self, x: Floats) -> list[Floats]:
+        """Return inputs of up to a batch of rows, and every layer's outputs."""
+        inputs = [x]
         last = len(self._weights) - 1
         for index, weights in enumerate(self._weights):
-            z = np.matmul(inputs[-1], weights[:-1], out=self._z[index])
+            z = np.matmul(inputs[-1], weights[:-1], out=self._z[index][: len(x)])
             z += weights[-1]
             if index < last and self._hidden == RELU:
                 np.maximum(z, np.float32(0), out=z)
@@ -70,7 +75,13 @@ class NumpyTrainer:
             else:
                 _sigmoid(z)
             inputs.append(z)
-        delta = np.subtract(inputs[-1], self._t[rows], out=self._d[last])
+        return inputs
+
+    def step(self, rows: npt.NDArray[np.intp], rate: float) -> None:
+        """Learn from these rows once."""
+        inputs = self.forward(np.take(self._x, rows, axis=0))
+        last, count = len(self._weights) - 1, len(rows)
+        delta = np.subtract(inputs[-1], self._t[rows], out=self._d[last][:count])
         delta *= np.float32(1 / len(rows))
         for index in reversed(range(last + 1)):
             below = inputs[index]
@@ -78,7 +89,7 @@ class NumpyTrainer:
             np.sum(delta, axis=0, out=self._slopes[index][-1])
             if index:
                 weights = self._weights[index][:-1]
-                delta = np.matmul(delta, weights.T, out=self._d[index - 1])
+                delta = np.matmul(delta, weights.T, out=self._d[index - 1][:count])
                 if self._hidden == RELU:
                     delta *= below > 0
                 else:
@@ -146,14 +157,18 @@ class TorchTrainer:
     """By torch, without autograd: the same steps as NumpyTrainer."""
 
     def __init__(
-        self, sizes: Sequence[int], hidden: str, batch: int, x: Floats, t: Floats
+        self,
+        first: Sequence[Floats],
+        hidden: str,
+        batch: int,
+        x: Floats,
+        t: Floats,
     ) -> None:
         import torch
 
         self._torch: Any = torch
         self._x, self._t = torch.from_numpy(x), torch.from_numpy(t)
         self._hidden = hidden
-        first = first_weights(sizes)
         shapes = [w.shape for w in first]
         self._flat = torch.from_numpy(np.concatenate([w.ravel() for w in first]))
         self._slope, self._mean = torch.empty_like(self._flat), self._flat * 0
