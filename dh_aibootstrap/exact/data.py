@@ -209,6 +209,25 @@ def quantise(values: Matrix, wide: Grid = WIDE) -> Inputs:
     return Inputs(format, tuple(matrix for _, matrix in parts))
 
 
+def quantise_as(format: InputFormat, values: Matrix) -> Inputs:
+    """Return other rows in a format that there is: wide columns are rounded to it.
+
+    Raises ExactError at a number that the format has no room for, and at one in a
+    narrow column that is not a whole step.
+    """
+    exact = _matrix("inputs", values)
+    if exact.shape[1] != format.width:
+        found = f"{exact.shape[1]} columns, the format has {format.width}"
+        raise ExactError(f"inputs: {found}")
+    matrices = []
+    for block in format.blocks:
+        own = exact[:, block.columns]
+        _check_range(own, block.grid.largest, _Place("input", 0, block.columns))
+        steps = own * 2.0**block.grid.exponent
+        matrices.append(np.rint(steps) if block is format.wide else steps)
+    return Inputs(format, tuple(matrices))
+
+
 def _narrow_exponent(column: npt.NDArray[np.float64]) -> int:
     """Return g, 0 .. 4, if the column is whole steps of 2**-g, up to 16; else -1."""
     for exponent in range(5):

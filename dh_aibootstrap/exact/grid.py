@@ -75,7 +75,7 @@ def rounding(exponent: int) -> float:
 
 
 def digits(steps: Fraction) -> int:
-    """Return the least p with steps <= 2**p, for steps > 0."""
+    """Return the least p, at least 0, with steps <= 2**p, for steps > 0."""
     whole = math.ceil(steps)
     return (whole - 1).bit_length()
 

@@ -133,5 +133,8 @@ def _exact_dot(ops: Operations, a: Array, b: Array, of_a: Grid, of_b: Grid) -> F
     total = Fraction(0)
     for start in range(0, a.shape[0], count):
         part = slice(start, start + count)
-        total += Fraction(ops.dot(a[part], b[part]))
+        found = ops.dot(a[part], b[part])
+        if found != found:
+            raise ExactError("loss: not a number; the machine computes wrongly")
+        total += Fraction(found)
     return total

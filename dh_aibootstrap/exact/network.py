@@ -102,7 +102,11 @@ class Network:
         self._gather_inputs(tables, rows)
         for start in range(0, len(rows), self.ops.rows):
             self._forward(start, min(start + self.ops.rows, len(rows)))
-        return np.array(self.ops.host(self._layers[-1].y[: len(rows)]))
+        return self.outputs(len(rows))
+
+    def outputs(self, count: int) -> npt.NDArray[np.float32]:
+        """Return the outputs (count, outputs) that the last gradient came from."""
+        return np.array(self.ops.host(self._layers[-1].y[:count]))
 
     def gradient(
         self, tables: Tables, rows: Rows, group: Group, watch: bool = True

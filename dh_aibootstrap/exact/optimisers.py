@@ -3,9 +3,10 @@
 """Steps from gradients: SGD with momentum, Adam and AdamW, in binary32.
 
 Every number is touched by one operation at a time, in the order written here. 1e-30
-is added to running means so that none becomes subnormal: flushing those to zero,
-which some processors do when asked, then changes nothing. Scalars are computed with
-Decimal and Fraction and rounded once: no pow, no libm, no x87.
+is added to running means so that neither they nor steps at rates from 1e-7 on become
+subnormal: flushing those to zero, which some processors do when asked, then changes
+nothing. Scalars are computed with Decimal and Fraction and rounded once: no pow, no
+libm, no x87.
 """
 
 from __future__ import annotations

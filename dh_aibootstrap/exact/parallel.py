@@ -77,7 +77,7 @@ class Distributed:
         return rows[begin:end]
 
     def largest(self, value: float) -> float:
-        """Return the largest value; one that is not a number comes back as such."""
+        """Return the largest value; infinity if one of them is not a number."""
         # A NaN would be lost in a maximum: it is sent as infinity, and refused.
         sent = value if value == value else float("inf")
         tensor = self._torch.tensor([sent], dtype=self._torch.float64)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from . import philox
 from .backend import Array, Operations
+from .errors import ExactError
 from .grid import SINGLE, Grid, rounding
 from .plan import Group, LayerPlan, Plan
 
@@ -138,6 +139,8 @@ class Parameters:
             weights, biases = layers[piece.layer]
             columns = piece.group.columns
             piece.of(flat)[:] = biases if columns is None else weights[columns]
+        if not np.isfinite(flat).all():
+            raise ExactError("weights: a number that is not finite")
         self.ops.copy(self.ops.array(flat), self.master)
         self.round()
 

@@ -103,6 +103,8 @@ class Trainer:
         count = recipe.plan.parameters
         self.state = [ops.empty((count,), "single") for _ in recipe.optimiser.moments]
         self.step = 0
+        # Weights held back and told; first weights count too.
+        self._held = 0
         self._tables = Tables.of(ops, data)
         self._count = len(data)
         self._order: tuple[int, Rows] = (-1, np.zeros(0, np.intp))
@@ -120,7 +122,6 @@ class Trainer:
     def run(self, steps: int | None = None) -> Report:
         """Make this many more steps, or all that are left, and say what they met."""
         end = self.steps if steps is None else min(self.steps, self.step + steps)
-        held = self.network.parameters.held
         loss, activations, rows, first = Fraction(0), 0, 0, self.step
         while self.step < end:
             batch = self._batch()
@@ -132,12 +133,10 @@ class Trainer:
             if watch:
                 loss += met.loss
                 rows += len(share)
-        return Report(
-            self.step - first,
-            float(loss / max(1, rows)),
-            activations,
-            self.network.parameters.held - held,
-        )
+        known, self._held = self._held, self.network.parameters.held
+        weights = self._held - known
+        mean = float(loss / max(1, rows))
+        return Report(self.step - first, mean, activations, weights)
 
     def _batch(self) -> Rows:
         epoch, place = divmod(self.step, self.steps_per_epoch)
@@ -202,6 +201,7 @@ class Trainer:
             raise ExactError(f"{found} of a training of {self.steps} steps")
         for vector, array in zip(vectors, state.arrays.values()):
             self.ops.copy(self.ops.array(array), vector)
+        self._held = self.network.parameters.held
         self.network.parameters.round()
         self.step = state.step
 
