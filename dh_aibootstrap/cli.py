@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from . import beginning, drive, paragraph, pipeline
+from .command import Command
 from .errors import Error, NotAcceptedError, SkippedError, UsageError
 from .exchange import settle_exchange
 from .layout import MANIFEST, WEIGHTS, Layout, find_layout
@@ -24,6 +25,8 @@ from .package import host_architecture, read_source
 from .record import file_name
 
 SOMETHING_WOULD_RUN = 3
+# Sub-commands with a module of their own, in the order of --help.
+COMMANDS: tuple[Command, ...] = ()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,8 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        layout = _layout()
-        status: int = options.function(layout, options)
+        status: int = options.function(options)
         return status
     except Error as error:
         for line in str(error).splitlines():
@@ -77,6 +79,8 @@ def _parser() -> argparse.ArgumentParser:
         "-v", "--verbose", action="store_true", help="show what the stages print"
     )
     run.set_defaults(function=_run)
+    for module in COMMANDS:
+        module.add(commands)
     return parser
 
 
@@ -102,7 +106,8 @@ def _layout() -> Layout:
     return layout
 
 
-def _init(layout: Layout, options: argparse.Namespace) -> int:
+def _init(options: argparse.Namespace) -> int:
+    layout = _layout()
     if options.salsa_ci:
         print(beginning.write_salsa_job(layout))
     else:
@@ -110,8 +115,8 @@ def _init(layout: Layout, options: argparse.Namespace) -> int:
     return 0
 
 
-def _status(layout: Layout, options: argparse.Namespace) -> int:
-    run = pipeline.open_run(layout, {**os.environ, **_environment(options)})
+def _status(options: argparse.Namespace) -> int:
+    run = pipeline.open_run(_layout(), {**os.environ, **_environment(options)})
     steps = pipeline.plan(run)
     width = max(len(f"{step.verb} {step.name}") for step in steps)
     for step in steps:
@@ -120,7 +125,8 @@ def _status(layout: Layout, options: argparse.Namespace) -> int:
     return SOMETHING_WOULD_RUN if any(step.reason for step in steps) else 0
 
 
-def _run(layout: Layout, options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int:
+    layout = _layout()
     extra = _environment(options)
     if options.fresh:
         extra["AIBOOTSTRAP_FRESH"] = "1"

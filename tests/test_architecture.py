@@ -31,6 +31,7 @@ ROWS = (
     "train refresh check",  # one step each
     "pipeline",  # the steps of dh bootstrap
     "drive",  # the whole, through dpkg-buildpackage
+    "command",  # sub-commands of their own
     "cli door",  # speak to people; choose the exit status
     "__main__",
 )
@@ -47,6 +48,7 @@ ROOMS = {
         "__init__",
     ),
     "fetch": ("store apt", "source_package", "__init__"),
+    "command": ("__init__",),
     "train": ("launch loopback resources sandbox shelf", "stage", "__init__"),
     APART: (
         "errors __init__",
