@@ -15,7 +15,7 @@ from nn_support import PACKAGE
 
 def _make_source(folder: Path) -> dict[str, bytes]:
     """Make the source package in `folder`, with the litter of work around it."""
-    tree = folder / "gnubg-nn-2.0"
+    tree = folder / "gnubg-nn-3.0"
     shutil.copytree(
         PACKAGE, tree, ignore=shutil.ignore_patterns("__pycache__", ".mypy_cache")
     )
@@ -40,11 +40,11 @@ def test_source_package_is_reproducible(tmp_path: Path) -> None:
     for name in ("a", "a-longer-folder-b"):
         (tmp_path / name).mkdir()
         made.append(_make_source(tmp_path / name))
-    assert sorted(made[0]) == ["gnubg-nn_2.0.dsc", "gnubg-nn_2.0.tar.gz"]
+    assert sorted(made[0]) == ["gnubg-nn_3.0.dsc", "gnubg-nn_3.0.tar.gz"]
     assert made[0] == made[1]
-    with tarfile.open(tmp_path / "a" / "gnubg-nn_2.0.tar.gz") as archive:
+    with tarfile.open(tmp_path / "a" / "gnubg-nn_3.0.tar.gz") as archive:
         names = archive.getnames()
-    assert "gnubg-nn-2.0/data/train.data" in names
+    assert "gnubg-nn-3.0/data/train.data" in names
     assert not [name for name in names if "cache" in name or name.endswith(".pyc")]
 
 

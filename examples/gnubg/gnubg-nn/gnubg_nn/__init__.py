@@ -5,4 +5,4 @@
 The data goes one way: positions -> classes, inputs -> net -> weights.
 """
 
-__version__ = "2.0"
+__version__ = "3.0"
