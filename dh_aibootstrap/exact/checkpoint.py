@@ -62,7 +62,7 @@ def to_bytes(state: State) -> bytes:
 
 def save(path: Path, state: State) -> None:
     """Write the state beside `path` and rename it there: the old or the new, whole."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = path.with_name(f".{path.name}.new")
     try:
         with open(beside, "wb") as stream:
             stream.write(to_bytes(state))

@@ -81,13 +81,23 @@ class Distributed:
         # A NaN would be lost in a maximum: it is sent as infinity, and refused.
         sent = value if value == value else float("inf")
         tensor = self._torch.tensor([sent], dtype=self._torch.float64)
-        self._group.all_reduce(tensor, op=self._group.ReduceOp.MAX)
+        self._all_reduce(tensor, self._group.ReduceOp.MAX)
         return float(tensor[0])
 
     def total(self, ops: Operations, flat: Array) -> None:
         """Replace the vector by its sum, in place."""
         tensor = self._torch.from_numpy(ops.host(flat))
-        self._group.all_reduce(tensor)
+        self._all_reduce(tensor, self._group.ReduceOp.SUM)
+
+    def _all_reduce(self, tensor: Any, operation: Any) -> None:
+        try:
+            self._group.all_reduce(tensor, op=operation)
+        except RuntimeError as error:
+            last = str(error).splitlines()[-1]
+            raise ExactError(
+                f"worker {self.rank} lost the others: {last}; start all of them again, "
+                "from the last checkpoint"
+            ) from error
 
     def close(self) -> None:
         """Leave the group."""
