@@ -106,11 +106,7 @@ class TableSigmoid(Sigmoid):
         ops.at_most(y, 100.0, y)
         tenths, fraction = ops.bits(work[0]), work[1]
         ops.whole(y, tenths)
-        # sign(z) as z 2**60 within -1 .. 1; where that is less than 1, y is 0.
-        ops.multiply(z, 2.0**60, z)
-        ops.at_most(z, 1.0, z)
-        ops.at_least(z, -1.0, z)
-        ops.copy(tenths, fraction)
+        ops.floor(y, fraction)
         ops.subtract(y, fraction, y)
         ops.add(y, 10.0, y)
         ops.look_up(ops.array(_TENTHS), tenths, fraction)
@@ -120,7 +116,7 @@ class TableSigmoid(Sigmoid):
         ops.subtract(y, 1.0, y)
         ops.divide(y, fraction, y)
         ops.multiply(y, 0.5, y)
-        ops.multiply(y, z, y)
+        ops.give_sign(y, z)
         ops.add(y, self.outputs.magic + 0.5, y)
         ops.subtract(y, self.outputs.magic, y)
         return 0

@@ -109,6 +109,12 @@ class Operations(Protocol):
     def shift_right(self, a: Array, by: int, out: Array) -> None:
         """Set `out` to non-negative 32-bit integers, shifted right."""
 
+    def floor(self, a: Array, out: Array) -> None:
+        """Set `out` to the largest whole number that is at most a."""
+
+    def give_sign(self, a: Array, b: Array) -> None:
+        """Give a, which is not negative, the sign of b; the number b is lost."""
+
     def whole(self, a: Array, out: Array) -> None:
         """Set `out`, 32-bit integers, to a without its fraction."""
 

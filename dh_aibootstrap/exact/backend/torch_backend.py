@@ -133,6 +133,14 @@ class TorchOperations:
         """Set `out` to a >> by."""
         torch.bitwise_right_shift(a, by, out=out)
 
+    def floor(self, a: Array, out: Array) -> None:
+        """Set `out` to the floor of a."""
+        torch.floor(a, out=out)
+
+    def give_sign(self, a: Array, b: Array) -> None:
+        """Set a to |a| with the sign of b."""
+        torch.copysign(a, b, out=a)
+
     def whole(self, a: Array, out: Array) -> None:
         """Set `out` to a without its fraction."""
         out.copy_(a)
