@@ -104,6 +104,28 @@ def subtract_from(count: int) -> Callable[[Operations], Any]:
     return compute
 
 
+def floor(count: int) -> Callable[[Operations], Any]:
+    """Return the floor of numbers of both signs."""
+
+    def compute(ops: Operations) -> Any:
+        out = ops.empty((count,), "single")
+        ops.floor(filled(ops, numbers(count)), out)
+        return out
+
+    return compute
+
+
+def give_sign(count: int) -> Callable[[Operations], Any]:
+    """Return magnitudes with the signs of other numbers, zeros among them."""
+
+    def compute(ops: Operations) -> Any:
+        a = filled(ops, np.abs(numbers(count)))
+        ops.give_sign(a, filled(ops, numbers(count, 2)))
+        return a
+
+    return compute
+
+
 def conversion(count: int) -> Iterator[Callable[[Operations], Any]]:
     """Yield copies between all formats that the library copies between."""
     # Halfway between two numbers of binary32, and next to it.
@@ -260,6 +282,8 @@ CASES: dict[str, Callable[[int], list[Callable[[Operations], Any]]]] = {
     "array": lambda n: [lambda ops: ops.array(numbers(2 * n).reshape(2, n).T)],
     "host": lambda n: [lambda ops: ops.array(numbers(n))],
     "clear": lambda n: [cleared(n)],
+    "floor": lambda n: [floor(n)],
+    "give_sign": lambda n: [give_sign(n)],
     "copy": lambda n: list(conversion(n)),
     "gather": lambda n: [gathered(n)],
     "look_up": lambda n: [looked_up(n)],
