@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from . import beginning, drive, paragraph, pipeline
-from .command import Command
+from .command import Command, diff, sign, tally, verify
 from .errors import Error, NotAcceptedError, SkippedError, UsageError
 from .exchange import settle_exchange
 from .layout import MANIFEST, WEIGHTS, Layout, find_layout
@@ -26,7 +26,7 @@ from .record import file_name
 
 SOMETHING_WOULD_RUN = 3
 # Sub-commands with a module of their own, in the order of --help.
-COMMANDS: tuple[Command, ...] = ()
+COMMANDS: tuple[Command, ...] = (verify, sign, tally, diff)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,6 +6,7 @@
     +-- UsageError           2  the command line or the manifest is wrong
     |   +-- ManifestError    2  ... with every problem of the manifest at once
     +-- NotAcceptedError     4  trained, but a pre-registered criterion is not met
+    +-- RefutedError         4  what a stamp claims of its source or weights is not so
     +-- MissingError        75  an input or a resource is missing for now (EX_TEMPFAIL)
     +-- SkippedError        77  there is nothing to train, and the manifest says so
 """
@@ -29,6 +30,12 @@ class UsageError(Error):
 
 class NotAcceptedError(Error):
     """The weights were made, and do not meet what was registered before the run."""
+
+    status = 4
+
+
+class RefutedError(Error):
+    """A claim that stands in a stamp does not hold."""
 
     status = 4
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Iterable, Mapping
 
 from debian.deb822 import Deb822
@@ -13,6 +14,16 @@ SIZE_LIMIT = 1 << 22  # bytes
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _FIELD = re.compile(rf"({_NAME.pattern}):(.*)", re.DOTALL)
+
+# What no person sees: C0 without the tab, DEL, C1, and the two that split lines.
+_UNSEEN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+def load(path: Path) -> bytes:
+    """Return the bytes of a file, as many as `read` takes and one more at most."""
+    with open(path, "rb") as stream:
+        return stream.read(SIZE_LIMIT + 1)
 
 
 def read(data: bytes) -> dict[str, str]:
@@ -39,7 +50,10 @@ def _refuse_what_deb822_forgives(lines: list[str]) -> None:
     """
     known: set[str] = set()
     for number, line in enumerate(lines, 1):
+        unseen = _UNSEEN.search(line)
         match = _FIELD.fullmatch(line)
+        if unseen:
+            raise ValueError(f"line {number}: control character {_code(unseen)}")
         if match:
             name = match[1].lower()
             if name in known:
@@ -47,8 +61,38 @@ def _refuse_what_deb822_forgives(lines: list[str]) -> None:
                     f"line {number}: field '{match[1]}' stands there twice"
                 )
             known.add(name)
+        elif known and not line.strip() and any(map(str.strip, lines[number:])):
+            raise ValueError(f"line {number}: a blank line; there is one paragraph")
         elif not (known and line.startswith((" ", "\t")) and line.strip()):
             raise ValueError(f"line {number}: no field and no part of one")
+
+
+def _code(unseen: re.Match[str]) -> str:
+    return f"U+{ord(unseen[0]):04X}"
+
+
+def check_format(fields: Mapping[str, str], known: str, needed: Iterable[str]) -> None:
+    """Raise ValueError where the fields are of another Format, or one is missing.
+
+    The format comes first: what else is needed, only that of this version says.
+    """
+    if "Format" not in fields:
+        raise ValueError("field 'Format' is missing")
+    if fields["Format"] != known:
+        raise ValueError(
+            f"Format {fields['Format']}; this version reads {known}, a newer"
+            " dh-aibootstrap may read it"
+        )
+    for name in needed:
+        if not fields.get(name, "").strip():
+            raise ValueError(f"field '{name}' is missing")
+
+
+def digest(fields: Mapping[str, str], name: str) -> str:
+    """Return the SHA-256 that a field holds. Raises ValueError where it holds none."""
+    if not _SHA256.fullmatch(fields[name]):
+        raise ValueError(f"{name}: '{fields[name]}' is not 64 hexadecimal digits")
+    return fields[name]
 
 
 def write(fields: Mapping[str, str]) -> bytes:
@@ -70,7 +114,15 @@ def _folded(name: str, value: str) -> str:
     for line in value.split("\n")[1:]:
         if not line.startswith((" ", "\t")) or not line.strip():
             raise ValueError(f"field '{name}': the line '{line}' would end it")
+    unseen = _UNSEEN.search(value)
+    if unseen:
+        raise ValueError(f"field '{name}': control character {_code(unseen)}")
     return _tidy(value)
+
+
+def visible(text: str) -> str:
+    """Return a text from elsewhere as a field can hold it: unseen characters as '?'."""
+    return _UNSEEN.sub("?", text.replace("\n", "?"))
 
 
 def _tidy(value: str) -> str:

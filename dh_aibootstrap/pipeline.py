@@ -19,7 +19,7 @@ from . import paragraph, record, refresh
 from . import stamp as stamps
 from . import train as training
 from .accept import Judgement, judge
-from .digest import sha256_bytes, write_atomically
+from .digest import sha256_bytes, sha256_value, write_atomically
 from .errors import Error, NotAcceptedError, UsageError
 from .layout import MANIFEST, WEIGHTS, Layout
 from .manifest import Manifest
@@ -35,6 +35,10 @@ from .refresh import Made
 from .stamp import Stamp, WeightPin
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
+
+# Set where a machine runs this for nobody in particular: GitLab and most others set the
+# first two, debci and autopkgtest(1) the last.
+CI_VARIABLES = ("CI", "GITLAB_CI", "AUTOPKGTEST_TMP")
 
 
 @dataclass(frozen=True)
@@ -226,24 +230,19 @@ def _write_record(
             profile=recipe.profile,
             manifest=run.manifest.sha256,
             recipe=recipe.sha256,
+            criteria=sha256_value([item.text for item in run.manifest.accept]),
             stamp=sha256_bytes(stamps.to_bytes(outcome.stamp)),
             accepted=outcome.accepted,
             refreshed=outcome.refreshed,
-            judgements=outcome.judgements,
+            acceptance=tuple(map(str, outcome.judgements)),
             metrics=tuple(sorted(outcome.metrics.items())),
             weights=tuple(item.pin for item in outcome.made),
-            stages=tuple(
-                record.StageRun(
-                    name=report.stage,
-                    key=report.key,
-                    reused=report.stage in reused,
-                    attempts=report.attempts,
-                    seconds=report.seconds,
-                    peak=report.peak,
-                    isolated=report.isolated,
-                )
+            outputs=tuple(
+                f"{output.sha256} {output.size} {report.stage}/{output.name}"
                 for report in reports
+                for output in report.outputs
             ),
+            stages=tuple(_stage_run(report, reused) for report in reports),
             taints=_taints(run, reports),
             hardware=tuple(sorted(hardware.items())),
             machine=record.this_machine(),
@@ -254,6 +253,21 @@ def _write_record(
     )
     name = record.file_name(source.name, source.version, architecture)
     write_atomically(layout.root.parent / name, data)
+
+
+def _stage_run(report: training.Report, reused: list[str]) -> record.StageRun:
+    return record.StageRun(
+        name=report.stage,
+        key=report.key,
+        reused=report.stage in reused,
+        attempts=report.attempts,
+        seconds=report.seconds,
+        peak=report.peak,
+        isolated=report.isolated,
+        threads=report.threads,
+        checkpoints=report.checkpoints,
+        blas=report.blas,
+    )
 
 
 def _reused(layout: Layout) -> list[str]:
@@ -275,6 +289,9 @@ def _taints(run: Run, reports: tuple[training.Report, ...]) -> tuple[str, ...]:
     open_stages = [report.stage for report in reports if not report.isolated]
     if open_stages:
         taints.append("network was reachable in " + ", ".join(open_stages))
+    found = [name for name in CI_VARIABLES if run.environment.get(name)]
+    if found:
+        taints.append(f"{record.CI_TAINT}: {', '.join(found)} set")
     return tuple(taints)
 
 
@@ -285,7 +302,7 @@ def clear_result(layout: Layout) -> None:
 
 def write_result(layout: Layout, status: str, exit_status: int, message: str) -> None:
     """Write how a step ended, for programs: make does not pass it on."""
-    lines = message.splitlines()
+    lines = [paragraph.visible(line) for line in message.splitlines()]
     fields = {
         "Status": status,
         "Exit-Status": str(exit_status),

@@ -20,6 +20,7 @@ from .layout import WEIGHTS, Layout
 from .manifest.model import Dataset, Manifest, SourcePackageHome
 from .plan import Recipe
 from .stamp import Stamp, WeightPin
+from .weights import refusal
 
 # dpkg-source calls a file binary where its first 4096 bytes hold a NUL, and refuses
 # it below debian/ unless it is listed (Dpkg/Source/Functions.pm, is_binary).
@@ -94,14 +95,24 @@ def put_in_place(layout: Layout, made: Sequence[Made], stamp: Stamp) -> bool:
     """Make debian/aibootstrap hold these weights and this stamp; tell if it changed.
 
     The folder is replaced as a whole and in one step; what else lies in it stays.
-    Where nothing differs nothing is touched, not even a time.
+    Where nothing differs nothing is touched, not even a time. Raises Error, and puts
+    nothing in place, where a file is none that a package should ship.
     """
+    _refuse(made)
     data = stamps.to_bytes(stamp)
     changed = not _is_in_place(layout, made, data)
     if changed:
         _replace_folder(layout, made, data)
     _list_binaries(layout.root, made)
     return changed
+
+
+def _refuse(made: Sequence[Made]) -> None:
+    """Raise Error with every file that can do more than hold numbers, and the like."""
+    found = [refusal(item.path, item.pin.name) for item in made]
+    reasons = [reason for reason in found if reason is not None]
+    if reasons:
+        raise Error("\n".join([*reasons, f"{WEIGHTS} is left as it was"]))
 
 
 def _is_in_place(layout: Layout, made: Sequence[Made], data: bytes) -> bool:

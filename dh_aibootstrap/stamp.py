@@ -25,7 +25,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Mapping
+from typing import Iterable, Mapping
 
 from . import paragraph
 from .errors import Error
@@ -100,26 +100,22 @@ def to_bytes(stamp: Stamp) -> bytes:
 def from_bytes(data: bytes) -> Stamp:
     """Return the stamp in `data`. Raises ValueError with the reason it is none."""
     fields = paragraph.read(data)
-    for name in _NEEDED:
-        if name not in fields:
-            raise ValueError(f"field '{name}' is missing")
-    if fields["Format"] != FORMAT:
-        raise ValueError(f"Format {fields['Format']}; this version reads {FORMAT}")
+    paragraph.check_format(fields, FORMAT, _NEEDED)
 
     def items(name: str) -> tuple[str, ...]:
         return tuple(paragraph.split(fields.get(name, "")))
 
     return Stamp(
         source=fields["Source"],
-        manifest=fields["Manifest-Sha256"],
-        recipe=fields["Recipe-Sha256"],
+        manifest=paragraph.digest(fields, "Manifest-Sha256"),
+        recipe=paragraph.digest(fields, "Recipe-Sha256"),
         determinism=fields.get("Determinism", ""),
         parameters=items("Parameters"),
         datasets=items("Datasets"),
         licences=items("Licences"),
         lineage=items("Lineage"),
         stages=items("Stages"),
-        weights=tuple(_pin(line) for line in items("Weights")),
+        weights=pins("Weights", items("Weights")),
         replaces=items("Replaces"),
         acceptance=items("Acceptance"),
         static_built_using=fields.get("Static-Built-Using", ""),
@@ -127,11 +123,17 @@ def from_bytes(data: bytes) -> Stamp:
     )
 
 
-def _pin(line: str) -> WeightPin:
-    match = re.fullmatch(r"([0-9a-f]{64}) ([0-9]{1,18}) ([^/\s.][^/\s]*)", line)
-    if not match:
-        raise ValueError(f"Weights: '{line}' is not SHA256 SIZE NAME")
-    return WeightPin(match[3], match[1], int(match[2]))
+def pins(field: str, lines: Iterable[str]) -> tuple[WeightPin, ...]:
+    """Return the files that a field names, each one once; others raise ValueError."""
+    found: dict[str, WeightPin] = {}
+    for line in lines:
+        match = re.fullmatch(r"([0-9a-f]{64}) ([0-9]{1,18}) ([^/\s.][^/\s]*)", line)
+        if not match:
+            raise ValueError(f"{field}: '{line}' is not SHA256 SIZE NAME")
+        if match[3] in found:
+            raise ValueError(f"{field}: '{match[3]}' stands there twice")
+        found[match[3]] = WeightPin(match[3], match[1], int(match[2]))
+    return tuple(found.values())
 
 
 def load(path: Path) -> Stamp | None:
@@ -140,7 +142,7 @@ def load(path: Path) -> Stamp | None:
     Raises Error where it cannot be read as a stamp.
     """
     try:
-        return from_bytes(path.read_bytes())
+        return from_bytes(paragraph.load(path))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

@@ -25,12 +25,13 @@ PACKAGE = ROOT / "dh_aibootstrap"
 # within it follow below.
 ROWS = (
     "errors digest exchange words layout paragraph",  # values, bytes, names
-    "manifest stamp programs beginning",  # one file <-> one value; other programs
-    "plan accept package",  # decide; what Debian says
+    "manifest stamp programs beginning weights",  # one file <-> one value; programs
+    "plan accept package deb signature",  # decide; what Debian says
     "fetch record",  # datasets at hand; the record <-> deb822
-    "train refresh check",  # one step each
-    "pipeline",  # the steps of dh bootstrap
-    "drive",  # the whole, through dpkg-buildpackage
+    "train refresh check tally",  # one step each; k of n signed records
+    "pipeline verify",  # the steps of dh bootstrap; a stamp against its source
+    "drive target verdict",  # the whole, through dpkg-buildpackage; what is verified
+    "retrain",  # the whole, in a copy and from scratch
     "command",  # sub-commands of their own
     "cli door",  # speak to people; choose the exit status
     "__main__",
@@ -48,7 +49,16 @@ ROOMS = {
         "__init__",
     ),
     "fetch": ("store apt", "source_package", "__init__"),
-    "command": ("__init__",),
+    "command": ("__init__", "verify sign tally diff"),
+    "weights": (
+        "source dtypes",
+        "tensor unpack pickles layers tars protobuf",
+        "zips npy safetensors onnx gguf text",
+        "npz",
+        "kinds",
+        "compare refuse",
+        "__init__",
+    ),
     "train": ("launch loopback resources sandbox shelf", "stage", "__init__"),
     APART: (
         "errors __init__",

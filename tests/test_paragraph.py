@@ -72,6 +72,28 @@ def test_value_that_would_end_its_field_is_not_written(value: str, line: str) ->
     assert str(caught.value) == f"field 'A': the line '{line}' would end it"
 
 
+@pytest.mark.parametrize("unseen", ["\0", "\r", "\x1b", "\x7f", "\x85", "\u2029"])
+def test_control_character_is_not_written(unseen: str) -> None:
+    """What would not be read again; from elsewhere it is made visible first."""
+    with pytest.raises(ValueError) as caught:
+        paragraph.write({"A": f"1{unseen}2"})
+    code = f"U+{ord(unseen):04X}"
+    assert str(caught.value) == f"field 'A': control character {code}"
+    assert paragraph.visible(f"1{unseen}2\n3") == "1?2?3"
+    assert paragraph.write({"A": "1\t2"}) == b"A: 1\t2\n"
+
+
+def test_no_more_of_a_file_is_read_than_can_be_used(tmp_path: Path) -> None:
+    """A file without an end ends here."""
+    endless = tmp_path / "endless"
+    endless.symlink_to("/dev/zero")
+    data = paragraph.load(endless)
+    assert len(data) == (1 << 22) + 1
+    with pytest.raises(ValueError) as caught:
+        paragraph.read(data)
+    assert str(caught.value) == "larger than 4194304 bytes"
+
+
 @pytest.mark.parametrize("name", ["", "A B", "A:", "-A", "#A", "A\n"])
 def test_name_that_is_none_is_not_written(name: str) -> None:
     """Names are letters, digits and '-'."""
@@ -93,9 +115,9 @@ def test_blanks_at_the_end_of_lines_are_not_kept() -> None:
         (b"A: 1\nA: 2\n", "line 2: field 'A' stands there twice"),
         (b"A: 1\nB: 2\na: 2\n", "line 3: field 'a' stands there twice"),
         (b"A: 1\nA : 2\n", "line 2: no field and no part of one"),
-        (b"A: 1\n\nB: 2\n", "line 2: no field and no part of one"),
+        (b"A: 1\n\nB: 2\n", "line 2: a blank line; there is one paragraph"),
         (b"A: 1\n\n", "line 2: no field and no part of one"),
-        (b"A: 1\n \n x\n", "line 2: no field and no part of one"),
+        (b"A: 1\n \n x\n", "line 2: a blank line; there is one paragraph"),
         (b" x\nA: 1\n", "line 1: no field and no part of one"),
         (b"A: 1\nword\n", "line 2: no field and no part of one"),
         (b"# a comment\nA: 1\n", "line 1: no field and no part of one"),
@@ -106,6 +128,12 @@ def test_blanks_at_the_end_of_lines_are_not_kept() -> None:
             b"-----BEGIN PGP SIGNED MESSAGE-----\n\nA: 1\n",
             "line 1: no field and no part of one",
         ),
+        (b"A: \0\n", "line 1: control character U+0000"),
+        (b"A: 1\nB: 1\r\n", "line 2: control character U+000D"),
+        (b"A: \x1b[2K\n", "line 1: control character U+001B"),
+        (b"A: \x7f\n", "line 1: control character U+007F"),
+        ("A:\n b\x85 c\n".encode(), "line 2: control character U+0085"),
+        ("A:\n b\u2028 c\n".encode(), "line 2: control character U+2028"),
         (b"A: \xff\n", "not UTF-8 text"),
         (b"A: " + b"x" * (1 << 22), "larger than 4194304 bytes"),
     ],

@@ -214,6 +214,33 @@ def test_weights_that_changed_under_way(tmp_path: Path) -> None:
     assert files_in(layout.root) == before
 
 
+def test_refused_weights_are_not_put_in_place(tmp_path: Path) -> None:
+    """All reasons are told; neither a file, a stamp nor a list of binaries changes."""
+    layout = layout_of(tmp_path)
+    put(tmp_path, 1)
+    before = {path: path.lstat() for path in (layout.root, *layout.root.rglob("*"))}
+    made = make_set(tmp_path / "made", 2)
+    trap = b"cos\nsystem\n(S'touch canary'\ntR."
+    made[0].path.write_bytes(trap)
+    made[2].path.unlink()
+    made[2].path.symlink_to("2-b.net")
+    with pytest.raises(Error) as caught:
+        put_in_place(layout, made, stamp_of(made, 2))
+    assert str(caught.value) == (
+        "a.net: is a Python pickle, which runs code when it is loaded; write the"
+        " numbers alone, as text, .npy or safetensors\n"
+        "c.net: is a symbolic link; make it a file\n"
+        "debian/aibootstrap is left as it was"
+    )
+    assert caught.value.status == 1
+    after = {path: path.lstat() for path in (layout.root, *layout.root.rglob("*"))}
+    assert after == before
+    fresh = layout_of(tmp_path / "fresh")
+    with pytest.raises(Error):
+        put_in_place(fresh, made, stamp_of(made, 2))
+    assert not (tmp_path / "fresh").exists()
+
+
 def test_binaries_are_listed_once(tmp_path: Path) -> None:
     """Lines that stand in include-binaries stay, with or without an end of line."""
     listing = layout_of(tmp_path).root / "debian/source/include-binaries"

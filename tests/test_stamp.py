@@ -62,6 +62,9 @@ Static-Built-Using: words-data (= 1.0-1)
 """
 
 
+NEWER = "; this version reads 1, a newer dh-aibootstrap may read it"
+
+
 def test_bytes_of_a_stamp() -> None:
     """The file as a person reads it, and back."""
     assert stamps.to_bytes(STAMP).decode() == TEXT
@@ -112,14 +115,31 @@ def test_missing_field(field: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("Format: 1", "Format: 2", "Format 2; this version reads 1"),
+        ("Format: 1", "Format: 2", f"Format 2{NEWER}"),
+        ("Format: 1", "Format: 1.0", f"Format 1.0{NEWER}"),
+        ("Source: words", "Source:", "field 'Source' is missing"),
+        (
+            f"Recipe-Sha256: {'34' * 32}",
+            "Recipe-Sha256: 34",
+            "Recipe-Sha256: '34' is not 64 hexadecimal digits",
+        ),
+        ("other.txt", "model.txt", "Weights: 'model.txt' stands there twice"),
+        (
+            "Source: words\n",
+            "Source: words\x1b[2K\n",
+            "line 2: control character U+001B",
+        ),
         (" 5 model.txt", " 5 a/b", "Weights: '{} 5 a/b' is not SHA256 SIZE NAME"),
         (" 5 model.txt", " 5 ..", "Weights: '{} 5 ..' is not SHA256 SIZE NAME"),
         (" 5 model.txt", " 5", "Weights: '{} 5' is not SHA256 SIZE NAME"),
         (" 5 model.txt", " -5 m", "Weights: '{} -5 m' is not SHA256 SIZE NAME"),
         (" 5 model.txt", " 5 a b", "Weights: '{} 5 a b' is not SHA256 SIZE NAME"),
         (" 5 model.txt", "0 5 m", "Weights: '{}0 5 m' is not SHA256 SIZE NAME"),
-        ("Source: words\n", "Source: words\n\n", "line 3: no field and no part of one"),
+        (
+            "Source: words\n",
+            "Source: words\n\n",
+            "line 3: a blank line; there is one paragraph",
+        ),
         (
             "Source: words\n",
             "Source: words\nsource: other\n",

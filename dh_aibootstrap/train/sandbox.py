@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import subprocess
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Mapping, Sequence
@@ -74,6 +76,18 @@ def environment(
 def hardware(outside: Mapping[str, str]) -> dict[str, str]:
     """Return those variables of `outside` that choose kernels for the CPU."""
     return {name: outside[name] for name in HARDWARE_VARIABLES if name in outside}
+
+
+def system_blas(alternatives: Path = Path("/etc/alternatives")) -> str:
+    """Return the file that Debian's libblas.so.3 stands for here, 'none' for no such.
+
+    A program that brings its own, or is bound to another library, does not use it.
+    """
+    triplet = sysconfig.get_config_var("MULTIARCH")
+    try:
+        return os.readlink(alternatives / f"libblas.so.3-{triplet}")
+    except OSError:
+        return "none"
 
 
 def without_network(command: Sequence[str]) -> tuple[list[str], bool]:

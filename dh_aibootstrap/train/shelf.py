@@ -38,6 +38,10 @@ class Report:
     peak: int  # resident memory of its largest process, bytes
     isolated: bool  # without network
     hardware: Mapping[str, str]  # variables that chose kernels for the CPU
+    # Later than the first caches; '' and 0 where a report of before lacks them.
+    threads: int = 0  # as the stage was told; what it did is its own affair
+    checkpoints: str = ""  # 'none', or digest of what the last attempt found
+    blas: str = ""  # what libblas.so.3 of the system was, or 'none'
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Mapping
 
 from ..accept import parse_metrics
-from ..digest import sha256_file
+from ..digest import sha256_file, sha256_tree
 from ..errors import Error, MissingError
 from ..layout import MANIFEST
 from ..manifest.links import PLACEHOLDER
@@ -110,6 +110,7 @@ def _attempt(
             f"{words[0]}: no such program in {sandbox.PATH}; is its package in"
             " Build-Depends under the profile?"
         )
+    found = _found(bench.checkpoints)
     command, isolated = sandbox.without_network(words)
     folder = bench.work / "folder"
     ended = launch(command, folder, environment, bench.log, limit, copy_to)
@@ -124,7 +125,20 @@ def _attempt(
         peak=ended.peak,
         isolated=isolated,
         hardware=sandbox.hardware(outside),
+        threads=surroundings.cpus,
+        checkpoints=found,
+        blas=sandbox.system_blas(),
     )
+
+
+def _found(checkpoints: Path) -> str:
+    """Return the digest of the checkpoints that an attempt finds, or 'none'."""
+    if not any(checkpoints.iterdir()):
+        return "none"
+    try:
+        return sha256_tree(checkpoints)
+    except ValueError:  # a socket, say: it is there, and has no digest
+        return "odd"
 
 
 def _prepare(bench: Bench) -> int:
