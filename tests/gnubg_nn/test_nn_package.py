@@ -50,5 +50,5 @@ def test_source_package_is_reproducible(tmp_path: Path) -> None:
 
 def test_one_version_everywhere() -> None:
     first = (PACKAGE / "debian" / "changelog").read_text().splitlines()[0]
-    assert first.startswith("gnubg-nn (2.0) ")
-    assert '__version__ = "2.0"' in (PACKAGE / "gnubg_nn" / "__init__.py").read_text()
+    assert first.startswith("gnubg-nn (3.0) ")
+    assert '__version__ = "3.0"' in (PACKAGE / "gnubg_nn" / "__init__.py").read_text()
