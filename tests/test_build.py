@@ -165,7 +165,7 @@ BROKEN = {
     ),
     "unknown format": (
         lambda text: text.replace("Format: 1\n", "Format: 2\n"),
-        "Format 2; this version reads 1",
+        "Format 2; this version reads 1, a newer dh-aibootstrap may read it",
     ),
     "no weights": (
         lambda text: text[: text.index("Weights:")],
@@ -173,7 +173,7 @@ BROKEN = {
     ),
     "two paragraphs": (
         lambda text: text + "\nOther: field\n",
-        "line 22: no field and no part of one",
+        "line 22: a blank line; there is one paragraph",
     ),
 }
 

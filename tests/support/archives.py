@@ -64,7 +64,7 @@ def throw_away_key() -> Iterator[Key]:
         yield Key(home, public)
     finally:
         subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=True)
-        shutil.rmtree(home)
+        shutil.rmtree(home, ignore_errors=True)  # the agent removes its sockets too
 
 
 def _gpg(home: Path, *words: str) -> None:
