@@ -55,8 +55,7 @@ class Activation(ABC):
 
 
 def _on_grid(ops: Operations, grid: Grid, y: Array) -> None:
-    ops.add(y, grid.magic, y)
-    ops.subtract(y, grid.magic, y)
+    elementary.round_to(ops, y, grid.magic, y)
 
 
 @dataclass(frozen=True)
@@ -175,13 +174,8 @@ class ReLU(Activation):
     def apply(self, ops: Operations, z: Array, y: Array, work: Work) -> int:
         """Set y; return how many were held at `largest`."""
         ops.at_least(z, 0.0, z)
-        held = 0
-        if ops.largest(z) > self.largest:
-            held = ops.above(z, self.largest)
-            ops.at_most(z, self.largest, z)
-        magic = self.outputs.magic
-        ops.add(z, magic, y)
-        ops.subtract(y, magic, y)
+        held = elementary.hold(ops, z, self.largest)
+        elementary.round_to(ops, z, self.outputs.magic, y)
         return held
 
     def slope(self, ops: Operations, y: Array, q: Array, work: Work) -> None:
@@ -207,14 +201,8 @@ class Linear(Activation):
 
     def apply(self, ops: Operations, z: Array, y: Array, work: Work) -> int:
         """Set y; return how many were held at `largest` on either side."""
-        held = 0
-        if ops.largest(z) > self.largest:
-            held = ops.above(z, self.largest)
-            ops.at_most(z, self.largest, z)
-            ops.at_least(z, -self.largest, z)
-        magic = self.outputs.magic
-        ops.add(z, magic, y)
-        ops.subtract(y, magic, y)
+        held = elementary.hold(ops, z, self.largest)
+        elementary.round_to(ops, z, self.outputs.magic, y)
         return held
 
     def slope(self, ops: Operations, y: Array, q: Array, work: Work) -> None:

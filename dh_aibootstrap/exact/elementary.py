@@ -37,16 +37,30 @@ _ONE_BITS, _STEP = 0x3F800000, 1 << 23
 _ROOT_HALF_BITS = 0x3F3504F3
 
 
+def round_to(ops: Operations, x: Array, magic: float, out: Array) -> None:
+    """Set `out` to x rounded to the grid that this is the Grid.magic of."""
+    ops.add(x, magic, out)
+    ops.subtract(out, magic, out)
+
+
+def hold(ops: Operations, x: Array, largest: float) -> int:
+    """Hold x within +-largest; return how many numbers were beyond."""
+    if ops.largest(x) <= largest:
+        return 0
+    beyond = ops.above(x, largest)
+    ops.at_most(x, largest, x)
+    ops.at_least(x, -largest, x)
+    return beyond
+
+
 def exp(ops: Operations, x: Array, y: Array, work: Array) -> None:
     """Set y to exp(x) for -16 <= x <= 16, relative error below 5e-6; x is lost.
 
     exp(x) = 2**k exp(r), with k the whole number next to x log2(e) and r = x - k
     log(2). 2**k is multiplied in by adding k to the exponent's bits.
     """
-    magic = rounding(0)
     ops.multiply(x, LOG2_E, y)
-    ops.add(y, magic, y)
-    ops.subtract(y, magic, y)
+    round_to(ops, y, rounding(0), y)
     ops.multiply(y, LOG_2, work)
     ops.subtract(x, work, x)
     ops.whole(y, ops.bits(work))

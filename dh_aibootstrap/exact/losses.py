@@ -113,8 +113,7 @@ def _surprise(
     ops.at_least(y, _LEAST, x)
     elementary.log(ops, x, log, work)
     ops.multiply(log, -1.0, log)
-    ops.add(log, _SURPRISE.magic, log)
-    ops.subtract(log, _SURPRISE.magic, log)
+    elementary.round_to(ops, log, _SURPRISE.magic, log)
     if mask is not None:
         ops.multiply(log, mask, log)
     a, b = ops.empty(shape, "double"), ops.empty(shape, "double")

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from .backend import Array, Operations
 from .data import Tables
+from .elementary import round_to
 from .errors import ExactError
 from .parallel import Group, cut
 from .parameters import Parameters, delta_magic
@@ -212,8 +213,7 @@ class Network:
         for start in range(0, count, ops.rows):
             stop = min(start + ops.rows, count)
             delta = layer.delta[start:stop]
-            ops.add(delta, magic, delta)
-            ops.subtract(delta, magic, delta)
+            round_to(ops, delta, magic, delta)
             wide = layer.sums[: stop - start]
             if number > 0 or not all(b.single for b in layer.plan.blocks):
                 ops.copy(delta, wide)

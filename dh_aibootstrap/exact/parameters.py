@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from . import philox
 from .backend import Array, Operations
+from .elementary import hold, round_to
 from .errors import ExactError
-from .grid import SINGLE, Grid, rounding
+from .grid import SINGLE, rounding
 from .plan import Group, LayerPlan, Plan
 
 Floats = npt.NDArray[np.float32]
@@ -189,21 +190,12 @@ class Parameters:
             for start in range(piece.start, piece.stop, PIECE):
                 stop = min(start + PIECE, piece.stop)
                 master, rounded = self.master[start:stop], work[: stop - start]
-                self._hold(master, weights)
-                self.ops.add(master, weights.magic, rounded)
-                self.ops.subtract(rounded, weights.magic, rounded)
+                self.held += hold(self.ops, master, weights.largest)
+                round_to(self.ops, master, weights.magic, rounded)
                 if piece.group.unit != 1.0:
                     self.ops.multiply(rounded, piece.group.unit, rounded)
                 place = slice(start - piece.start, stop - piece.start)
                 self.ops.copy(rounded, used[place])
-
-    def _hold(self, master: Array, weights: Grid) -> None:
-        """Set what is beyond the bound to it, and count it."""
-        ops = self.ops
-        if not ops.largest(master) <= weights.largest:
-            self.held += ops.above(master, weights.largest)
-            ops.at_most(master, weights.largest, master)
-            ops.at_least(master, -weights.largest, master)
 
 
 def _inputs(layer: LayerPlan) -> int:
